@@ -1,0 +1,1 @@
+"""ionscape: compound families from raw mass-spectrometry runs. Pure functions; the rules' scripts are their only doors."""

@@ -1,0 +1,192 @@
+"""Files in and out: atomic writes, Parquet with a format name and version, small CSVs with errors that name the line."""
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .errors import InputError
+
+METADATA_KEY = b"ionscape"
+
+#: Format name → (version, the rule that writes it). Raising a version reruns what reads that format (see common.smk).
+FORMATS = {
+    "samples": (1, "check_dataset"),
+    "images": (1, "render_images / normalize_images"),
+    "features": (1, "extract_features"),
+    "folds": (1, "assign_folds"),
+    "logits": (1, "train_fold / collect_logits"),
+    "history": (1, "train_fold"),
+}
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path beside ``path``; on success flushes it to disk and renames it, else removes it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, content: dict) -> None:
+    """Writes indented JSON atomically; NaN is not JSON and raises ValueError."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> dict:
+    """Reads JSON.
+
+    Raises:
+        InputError: missing file, or not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+
+
+def describe(schema: pa.Schema, kind: str, **metadata) -> pa.Schema:
+    """The schema with ionscape's metadata: format name and version, and whatever JSON-able facts are given."""
+    facts = {"format": kind, "version": FORMATS[kind][0], **metadata}
+    return schema.with_metadata({METADATA_KEY: json.dumps(facts).encode()})
+
+
+def write_table(table: pa.Table, path: str | Path, kind: str, **metadata) -> None:
+    """Writes a Parquet file (zstd) of the named format atomically."""
+    with atomic(path) as temporary:
+        pq.write_table(table.cast(describe(table.schema, kind, **metadata)), temporary, compression="zstd")
+
+
+def read_metadata(path: str | Path, kind: str) -> dict:
+    """The facts stored in a Parquet file's schema.
+
+    Raises:
+        InputError: missing or broken file, another format, another version; names the rule to run again.
+    """
+    version, rule = FORMATS[kind]
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: cannot be read as Parquet ({error}); run rule {rule} again") from error
+    facts = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    if (facts.get("format"), facts.get("version")) != (kind, version):
+        found = f"{facts.get('format', 'an unknown format')} version {facts.get('version', '?')}"
+        raise InputError(f"{path}: expected {kind} version {version}, found {found}; run rule {rule} again")
+    return facts
+
+
+def read_table(path: str | Path, kind: str, columns: list[str] | None = None) -> tuple[pa.Table, dict]:
+    """Reads a Parquet file of the named format: (table, stored facts). Raises as :func:`read_metadata`."""
+    facts = read_metadata(path, kind)
+    try:
+        return pq.read_table(path, columns=columns), facts
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: damaged ({error}); run rule {FORMATS[kind][1]} again") from error
+
+
+def vectors(column: pa.ChunkedArray) -> np.ndarray:
+    """A fixed-size-list column as one contiguous float32 array (rows, list size), chunk by chunk."""
+    size = column.type.list_size
+    if column.num_chunks == 1:
+        return column.chunk(0).flatten().to_numpy(zero_copy_only=True).reshape(-1, size)
+    result = np.empty((len(column), size), dtype=np.float32)
+    start = 0
+    for chunk in column.chunks:
+        result[start : start + len(chunk)] = chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, size)
+        start += len(chunk)
+    return result
+
+
+def vector_column(rows: np.ndarray) -> pa.FixedSizeListArray:
+    """The reverse of :func:`vectors`: (rows, size) float32 → fixed_size_list<float>[size]."""
+    flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+
+
+def require_regular_file(path: str | Path, what: str) -> Path:
+    """The path, if it is a regular file.
+
+    Raises:
+        InputError: it is missing, a directory, or something else that cannot be read as a file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: {what} does not exist")
+    if path.is_dir():
+        raise InputError(f"{path}: {what} is a directory, expected a file")
+    if not path.is_file():
+        raise InputError(f"{path}: {what} is not a regular file")
+    return path
+
+
+def require_utf8(head: bytes, path: str | Path) -> None:
+    """Raises InputError if a file's first bytes say that it is not UTF-8 text."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in head:
+        raise InputError(f"{path}: looks like UTF-16 or binary data, expected UTF-8 text; export it as UTF-8 CSV")
+
+
+def read_rows(path: str | Path, what: str, required: list[str]) -> tuple[list[str], list[dict[str, str]]]:
+    """Reads a small CSV (metadata, labels, folds) whole.
+
+    Returns:
+        the header, and a dict a row; row i stands on line i + 2 of the file.
+
+    Raises:
+        InputError: missing file, directory, not UTF-8, no header, repeated or missing column, ragged row, no rows.
+    """
+    path = require_regular_file(path, what)
+    content = path.read_bytes()
+    require_utf8(content[:4096], path)
+    try:
+        lines = list(csv.reader(content.decode("utf-8-sig").splitlines()))
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}, line {line}: not UTF-8 text; export it as UTF-8 CSV") from error
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV: {error}") from error
+    if not lines:
+        raise InputError(f"{path}: {what} is empty, expected a header with {', '.join(required)}")
+    header = lines[0]
+    for name in header:
+        if header.count(name) > 1:
+            raise InputError(f"{path}, line 1: column {name!r} occurs more than once")
+    for name in required:
+        if name not in header:
+            raise InputError(f"{path}, line 1: column {name!r} is missing; found {', '.join(map(repr, header))}")
+    rows = []
+    for number, cells in enumerate(lines[1:], start=2):
+        if len(cells) != len(header):
+            raise InputError(f"{path}, line {number}: {len(cells)} values, the header has {len(header)}")
+        rows.append(dict(zip(header, cells, strict=True)))
+    if not rows:
+        raise InputError(f"{path}: {what} has a header but no rows")
+    return header, rows
