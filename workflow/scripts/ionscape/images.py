@@ -1,6 +1,6 @@
 """One run → one mass × time image (METHOD.md, *One run → one image*, steps 1–3)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
-from .runs import Run
+from .runs import Run, read_run
 from .tables import atomic, describe, read_metadata, vector_column, vectors
 
 #: Rows of a row group: 64 images of 256 × 192 are 12 MB, so streaming stays small and loading stays fast.
@@ -77,6 +77,35 @@ def render(run: Run, grid: Grid) -> np.ndarray:
     if not top > 0:
         raise InputError(f"no positive intensity in masses 0–{grid.masses - 1} (largest sum: {top})")
     return (image / top).astype(np.float32).reshape(grid.masses, grid.times)
+
+
+def render_images(
+    runs: Sequence[tuple[str, str]],
+    root: str | Path,
+    columns: dict[str, str],
+    grid: Grid,
+    progress: Callable[[int, int], None],
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Reads and renders runs, a row group at a time.
+
+    Args:
+        runs: (sample_id, path relative to ``root``) of each; columns: as :func:`.runs.read_run`.
+        progress: called with (runs rendered, runs).
+
+    Raises:
+        InputError: as read_run and :func:`render`, with the file's name.
+    """
+    for start in range(0, len(runs), ROW_GROUP):
+        group = runs[start : start + ROW_GROUP]
+        images = np.empty((len(group), grid.masses, grid.times), dtype=np.float32)
+        for row, (_, path) in enumerate(group):
+            run = read_run(Path(root) / path, columns)
+            try:
+                images[row] = render(run, grid)
+            except InputError as error:
+                raise InputError(f"{Path(root) / path}: {error}") from error
+            progress(start + row + 1, len(runs))
+        yield [sample for sample, _ in group], images
 
 
 def shard_rows(total: int, shard: int, shards: int) -> range:

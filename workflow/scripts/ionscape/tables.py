@@ -13,18 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
+from .formats import FORMATS
 
 METADATA_KEY = b"ionscape"
-
-#: Format name → (version, the rule that writes it). Raising a version reruns what reads that format (see common.smk).
-FORMATS = {
-    "samples": (1, "check_dataset"),
-    "images": (1, "render_images / normalize_images"),
-    "features": (1, "extract_features"),
-    "folds": (1, "assign_folds"),
-    "logits": (1, "train_fold / collect_logits"),
-    "history": (1, "train_fold"),
-}
 
 
 @contextmanager

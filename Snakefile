@@ -1,0 +1,26 @@
+# ionscape: from raw mass-spectrometry runs to compound families.
+# Settings are in config.yaml, stages in workflow/rules/, what they compute in workflow/scripts/ionscape/.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# Snakemake merges configfiles: a preset must not also train the example's models.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/check.html",
+        f"{RESULTS}/ensemble/submission.csv",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/ensemble.smk"

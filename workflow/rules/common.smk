@@ -1,0 +1,69 @@
+# The configuration, the names made of it, and the helper functions of all rules.
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+WORKFLOW = Path(workflow.basedir) / "workflow"
+sys.path.insert(0, str(WORKFLOW / "scripts"))
+
+from ionscape.config import load_config
+from ionscape.data_folder import find_files
+from ionscape.errors import InputError
+from ionscape.families import FAMILIES
+from ionscape.formats import FORMATS
+
+try:
+    CONFIG = load_config(config, WORKFLOW / "schemas")
+    RESULTS = f"results/{CONFIG['run']}"
+    DATA = find_files(CONFIG["dataset"], f"{RESULTS}/example")
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+MODELS = CONFIG["models"]
+FOLDS = range(CONFIG["folds"]["count"])
+DATASET = CONFIG["dataset"]
+COLUMNS = {
+    "axis": DATASET["axis"]["column"] or DATASET["columns"]["time"],
+    "mass": DATASET["columns"]["mass"],
+    "intensity": DATASET["columns"]["intensity"],
+}
+GRID = {
+    "masses": CONFIG["images"]["masses"],
+    "times": CONFIG["images"]["times"],
+    "drop_masses": CONFIG["images"]["drop_masses"],
+    "limits": DATASET["axis"]["limits"],
+}
+
+
+wildcard_constraints:
+    model="|".join(re.escape(name) for name in MODELS),
+    fold="|".join(str(fold) for fold in FOLDS),
+    normalization="none|mass|time",
+
+
+scattergather:
+    shard=CONFIG["images"]["shards"],
+
+
+def version(kind):
+    """A format's version as a param: raising it reruns the rules that write the format."""
+    return FORMATS[kind][0]
+
+
+def family(wildcards):
+    """What is known of a model's family before it runs."""
+    return FAMILIES[MODELS[wildcards.model]["family"]]
+
+
+def model_inputs(wildcards):
+    """The table that a model is fitted on."""
+    if family(wildcards).inputs == "features":
+        return f"{RESULTS}/features.parquet"
+    return f"{RESULTS}/images/{MODELS[wildcards.model]['normalization']}.parquet"
+
+
+def normalizations():
+    """The normalizations that some model uses."""
+    return sorted({model["normalization"] for model in MODELS.values() if "normalization" in model})

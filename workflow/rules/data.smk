@@ -1,0 +1,81 @@
+# The data set: simulated or given, checked, and split into folds.
+
+
+rule simulate_example:
+    message:
+        "Simulating the example data set"
+    input:
+        library=workflow.source_path("../../resources/ei_library.csv"),
+    output:
+        metadata=f"{RESULTS}/example/metadata.csv",
+        labels=multiext(f"{RESULTS}/example/", "train_labels.csv", "val_labels.csv"),
+        submission_format=f"{RESULTS}/example/submission_format.csv",
+        compounds=f"{RESULTS}/example/compounds.csv",
+        runs=[directory(f"{RESULTS}/example/{split}_features") for split in ("train", "val", "test")],
+    params:
+        example=CONFIG["example"],
+    log:
+        f"{RESULTS}/logs/simulate_example.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/simulate_example.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    script:
+        "../scripts/simulate_example.py"
+
+
+rule check_dataset:
+    message:
+        "Checking metadata, labels and every run of {params.root}"
+    input:
+        metadata=DATA.metadata,
+        labels=DATA.labels,
+        submission_format=DATA.submission_format or [],
+    output:
+        # update: a data set that fails the check leaves the earlier table and page as they were
+        samples=update(f"{RESULTS}/samples.parquet"),
+        page=update(f"{RESULTS}/check.html"),
+    params:
+        root=DATA.root,
+        columns=COLUMNS,
+        side=DATASET["side"],
+        grid=GRID,
+        version=version("samples"),
+    log:
+        f"{RESULTS}/logs/check_dataset.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check_dataset.tsv"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    script:
+        "../scripts/check_dataset.py"
+
+
+rule assign_folds:
+    message:
+        "Assigning the training samples to folds"
+    input:
+        samples=f"{RESULTS}/samples.parquet",
+        folds=DATA.folds or [],
+    output:
+        update(f"{RESULTS}/folds.parquet"),
+    params:
+        folds=CONFIG["folds"],
+        version=version("folds"),
+    log:
+        f"{RESULTS}/logs/assign_folds.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/assign_folds.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+        gpu=0,
+    script:
+        "../scripts/assign_folds.py"

@@ -1,0 +1,62 @@
+# All logits → the ensemble, its metrics and the submission.
+
+
+rule ensemble:
+    input:
+        f"{RESULTS}/ensemble/submission.csv",
+        f"{RESULTS}/ensemble/leaderboard.txt",
+
+
+rule collect_logits:
+    message:
+        "Collecting the logits of all models and folds"
+    input:
+        samples=f"{RESULTS}/samples.parquet",
+        oof=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet", model=MODELS, fold=FOLDS),
+        test=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/test.parquet", model=MODELS, fold=FOLDS),
+    output:
+        oof=f"{RESULTS}/logits/oof.parquet",
+        test=f"{RESULTS}/logits/test.parquet",
+    params:
+        version=version("logits"),
+    log:
+        f"{RESULTS}/logs/collect_logits.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect_logits.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+        gpu=0,
+    script:
+        "../scripts/collect_logits.py"
+
+
+rule fit_ensemble:
+    message:
+        "Fitting the ensemble"
+    input:
+        samples=f"{RESULTS}/samples.parquet",
+        folds=f"{RESULTS}/folds.parquet",
+        oof=f"{RESULTS}/logits/oof.parquet",
+        test=f"{RESULTS}/logits/test.parquet",
+    output:
+        ensemble=f"{RESULTS}/ensemble/ensemble.json",
+        oof=f"{RESULTS}/ensemble/oof.parquet",
+        submission=f"{RESULTS}/ensemble/submission.csv",
+        metrics=f"{RESULTS}/ensemble/metrics.json",
+        leaderboard=f"{RESULTS}/ensemble/leaderboard.txt",
+    params:
+        ensemble=CONFIG["ensemble"],
+        version=version("logits"),
+    log:
+        f"{RESULTS}/logs/fit_ensemble.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit_ensemble.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    script:
+        "../scripts/fit_ensemble.py"

@@ -1,0 +1,76 @@
+# Runs → mass × time images → normalizations and features.
+
+
+rule images:
+    input:
+        expand(f"{RESULTS}/images/{{normalization}}.parquet", normalization=normalizations()),
+
+
+rule render_images:
+    message:
+        "Rendering runs as images, shard {wildcards.scatteritem}"
+    input:
+        samples=f"{RESULTS}/samples.parquet",
+    output:
+        f"{RESULTS}/images/raw/{{scatteritem}}.parquet",
+    params:
+        root=DATA.root,
+        columns=COLUMNS,
+        grid=GRID,
+        version=version("images"),
+    log:
+        f"{RESULTS}/logs/render_images/{{scatteritem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/render_images/{{scatteritem}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=0,
+    script:
+        "../scripts/render_images.py"
+
+
+rule normalize_images:
+    message:
+        "Normalizing images: {wildcards.normalization}"
+    input:
+        gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+    output:
+        f"{RESULTS}/images/{{normalization}}.parquet",
+    params:
+        version=version("images"),
+    log:
+        f"{RESULTS}/logs/normalize_images/{{normalization}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/normalize_images/{{normalization}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    script:
+        "../scripts/normalize_images.py"
+
+
+rule extract_features:
+    message:
+        "Extracting per-mass statistics of all runs"
+    input:
+        gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+    output:
+        f"{RESULTS}/features.parquet",
+    params:
+        features=CONFIG["features"],
+        version=version("features"),
+    log:
+        f"{RESULTS}/logs/extract_features.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/extract_features.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+        gpu=0,
+    script:
+        "../scripts/extract_features.py"

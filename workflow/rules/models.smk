@@ -1,0 +1,35 @@
+# One job a model and fold.
+
+
+rule train:
+    input:
+        expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet", model=MODELS, fold=FOLDS),
+
+
+rule train_fold:
+    message:
+        "Training {wildcards.model}, fold {wildcards.fold}"
+    input:
+        samples=f"{RESULTS}/samples.parquet",
+        folds=f"{RESULTS}/folds.parquet",
+        inputs=model_inputs,
+    output:
+        oof=f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet",
+        test=f"{RESULTS}/models/{{model}}/fold{{fold}}/test.parquet",
+        weights=f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors",
+        facts=f"{RESULTS}/models/{{model}}/fold{{fold}}/model.json",
+        history=f"{RESULTS}/models/{{model}}/fold{{fold}}/history.parquet",
+    params:
+        settings=lambda wildcards: MODELS[wildcards.model],
+        version=[version("logits"), version("history")],
+    log:
+        f"{RESULTS}/logs/train_fold/{{model}}/fold{{fold}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_fold/{{model}}/fold{{fold}}.tsv"
+    threads: lambda wildcards: family(wildcards).threads
+    resources:
+        mem_mb=lambda wildcards: family(wildcards).mem_mb,
+        runtime=lambda wildcards: family(wildcards).runtime,
+        gpu=lambda wildcards: family(wildcards).gpu,
+    script:
+        "../scripts/train_fold.py"

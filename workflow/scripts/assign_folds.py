@@ -1,0 +1,22 @@
+"""Assigns each training sample the fold that it validates."""
+
+from ionscape.folds import assign_folds, given_folds, join_folds, training_part
+from ionscape.scripting import door
+from ionscape.tables import read_rows, read_table, write_table
+
+
+def main(job) -> None:
+    settings = job.params.folds
+    table, facts = read_table(job.input.samples, "samples")
+    train, labels = training_part(table, facts["labels"])
+    if job.input.get("folds"):
+        _, rows = read_rows(job.input.folds, "the folds", ["sample_id", "fold"])
+        folds = given_folds(rows, train, settings["count"], job.input.folds)
+    else:
+        folds = assign_folds(labels, settings["count"], settings["seed"])
+    write_table(join_folds(table, facts["labels"][0], train, folds, settings["train_val"]), job.output[0], "folds")
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821

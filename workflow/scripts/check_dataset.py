@@ -1,0 +1,31 @@
+"""Checks metadata, labels and every run; writes samples.parquet and a page of what is odd."""
+
+from pathlib import Path
+
+from ionscape.dataset import Layout, check_dataset
+from ionscape.images import Grid
+from ionscape.pages import check_page
+from ionscape.scripting import Progress, door, logger
+from ionscape.tables import write_table, write_text
+
+
+def main(job) -> None:
+    layout = Layout(
+        root=Path(job.params.root),
+        metadata=Path(job.input.metadata),
+        labels=[Path(path) for path in job.input.labels],
+        submission_format=Path(job.input.submission_format[0]) if job.input.submission_format else None,
+        columns=job.params.columns,
+        side=job.params.side,
+        grid=Grid(**job.params.grid),
+    )
+    checked = check_dataset(layout, job.threads, Progress("runs checked"))
+    write_text(job.output.page, check_page(checked, layout))
+    facts = {"labels": checked.labels, "submission": checked.submission, "submission_labels": checked.submission_labels}
+    write_table(checked.samples, job.output.samples, "samples", **facts)
+    logger.info("%d samples, %d labels; what is odd: %s", len(checked.samples), len(checked.labels), job.output.page)
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821

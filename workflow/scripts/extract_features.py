@@ -1,0 +1,24 @@
+"""Extracts per-mass statistics of all images, for table models."""
+
+import pyarrow as pa
+from ionscape.features import extract_features
+from ionscape.images import stream_images
+from ionscape.scripting import door
+from ionscape.tables import read_metadata, vector_column, write_table
+
+
+def main(job) -> None:
+    bands, floor = job.params.features["bands"], job.params.features["floor"]
+    parts = []
+    for path in job.input:
+        facts = read_metadata(path, "images")
+        for ids, images in stream_images(path):
+            groups = extract_features(images, bands, floor)
+            columns = {name: vector_column(values) for name, values in groups.items()}
+            parts.append(pa.table({"sample_id": pa.array(ids, pa.string()), **columns}))
+    write_table(pa.concat_tables(parts), job.output[0], "features", masses=facts["masses"], bands=bands, floor=floor)
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821

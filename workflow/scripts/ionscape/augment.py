@@ -1,0 +1,72 @@
+"""METHOD.md, steps 4 and 6–9, time resizing and positions: batches of images on the device, fp32."""
+
+import torch
+import torch.nn.functional as F
+
+#: METHOD step 7: relative intensities are clipped below at this.
+FLOOR = 1e-4
+
+#: METHOD step 8: the factor in log10(1 + 1000·a).
+LOG1P_FACTOR = 1000.0
+
+
+def to_channels(images: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+    """Step 4: [n, masses, times] → [n, 2, masses, times]; the image in channel ``side`` (int64 [n], 0 or 1), else 0."""
+    channels = images.new_zeros((len(images), 2, *images.shape[1:]))
+    channels[torch.arange(len(images), device=images.device), side] = images
+    return channels
+
+
+def mixup(
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    partner_images: torch.Tensor,
+    partner_labels: torch.Tensor,
+    share: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Step 6: f·x + (1 − f)·x', labels' element-wise maximum; a share f of 1 leaves image **and** labels as they are.
+
+    Args:
+        images, partner_images: [n, channels, masses, times]; labels, partner_labels: [n, labels]; share: [n].
+    """
+    weight = share.view(-1, 1, 1, 1)
+    mixed = torch.where(weight < 1, weight * images + (1 - weight) * partner_images, images)
+    return mixed, torch.where(share.view(-1, 1) < 1, torch.maximum(labels, partner_labels), labels)
+
+
+def scale_masses(images: torch.Tensor, exponents: torch.Tensor) -> torch.Tensor:
+    """Each mass row times 2^exponent: images [n, channels, masses, times], exponents [n, masses]."""
+    return images * torch.exp2(exponents)[:, None, :, None]
+
+
+def scale_intensity(images: torch.Tensor, log_scaling: str) -> torch.Tensor:
+    """Steps 7–9: divided by the maximum, clipped to [1e-4, 1], logarithm, rescaled to [0, 1].
+
+    Args:
+        images: [n, channels, masses, times]; maxima and minima are taken over all but the first axis.
+        log_scaling: ``log10``: log10(a); ``log1p``: log10(1 + 1000·a) divided by its maximum.
+    """
+    images = (images / images.amax(dim=(1, 2, 3), keepdim=True)).clamp(FLOOR, 1)
+    if log_scaling == "log10":
+        images = images.log10()
+    else:
+        images = (1 + LOG1P_FACTOR * images).log10()
+        images = images / images.amax(dim=(1, 2, 3), keepdim=True)
+    low, high = images.amin(dim=(1, 2, 3), keepdim=True), images.amax(dim=(1, 2, 3), keepdim=True)
+    return (images - low) / (high - low).clamp_min(torch.finfo(images.dtype).tiny)
+
+
+def resize_time(images: torch.Tensor, width: int) -> torch.Tensor:
+    """[n, channels, masses, times] → [n, channels, masses, width]: bilinear in time, no antialiasing."""
+    if images.shape[-1] == width:
+        return images
+    return F.interpolate(images, size=(images.shape[-2], width), mode="bilinear", align_corners=False, antialias=False)
+
+
+def add_positions(images: torch.Tensor) -> torch.Tensor:
+    """Appends column position x/width and row position y/height: [n, 2, h, w] → [n, 4, h, w]."""
+    n, _, height, width = images.shape
+    column = torch.arange(width, device=images.device, dtype=images.dtype) / width
+    row = torch.arange(height, device=images.device, dtype=images.dtype) / height
+    positions = [column.view(1, 1, 1, -1).expand(n, 1, height, -1), row.view(1, 1, -1, 1).expand(n, 1, -1, width)]
+    return torch.cat([images, *positions], dim=1)

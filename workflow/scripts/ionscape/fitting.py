@@ -1,0 +1,125 @@
+"""One model on one fold: who trains, who validates, who is predicted."""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import pyarrow as pa
+
+from .errors import InputError
+from .families import FAMILIES
+from .folds import ALWAYS
+from .images import load_images
+from .metrics import log_loss, probabilities_of
+from .models.data import Samples
+from .tables import read_table, vectors
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What train_fold makes.
+
+    Attributes:
+        model: the fitted family model.
+        validation, predicted: sample_ids of ``oof`` and ``test``, in the order of samples.parquet.
+        oof, test: float32 logits [n, labels].
+        log_loss: of ``oof``.
+    """
+
+    model: object
+    validation: list[str]
+    predicted: list[str]
+    oof: np.ndarray
+    test: np.ndarray
+    log_loss: float
+
+
+def load_inputs(path: str, family: str, groups: list[str] | None) -> tuple[list[str], np.ndarray, dict]:
+    """A family's inputs: (sample_ids, float32 array, facts of the file). ``groups`` names the features to take."""
+    if FAMILIES[family].inputs == "images":
+        return load_images(path)
+    table, facts = read_table(path, "features", columns=["sample_id", *groups])
+    return table["sample_id"].to_pylist(), np.hstack([vectors(table[group]) for group in groups]), facts
+
+
+def load_samples(table: pa.Table, labels: list[str], ids: list[str], inputs: np.ndarray) -> tuple[Samples, np.ndarray]:
+    """samples.parquet joined with inputs: all samples, and bool [n] which of them are to be predicted.
+
+    Raises:
+        InputError: the inputs are of other samples, or in another order.
+    """
+    if table["sample_id"].to_pylist() != ids:
+        raise InputError("the images or features are not of the samples in samples.parquet; make them again")
+    y = np.column_stack([table[label].to_numpy().astype(np.float32) for label in labels])
+    samples = Samples(ids, inputs, table["side"].to_numpy().astype(np.int64), y)
+    return samples, table["predict"].to_numpy()
+
+
+def split_fold(ids: list[str], folds: dict[str, int], fold: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that train and rows that validate: two disjoint ascending int arrays.
+
+    Args:
+        ids: all sample_ids; folds: sample_id → fold, or ALWAYS; samples that are not in it do neither.
+    """
+    of = np.array([folds.get(sample, ALWAYS - 1) for sample in ids])
+    return np.flatnonzero((of >= ALWAYS) & (of != fold)), np.flatnonzero(of == fold)
+
+
+def train_fold(
+    samples: Samples,
+    predict: np.ndarray,
+    folds: dict[str, int],
+    fold: int,
+    labels: list[str],
+    settings: dict,
+    threads: int,
+    progress: Callable[[dict], None],
+) -> FoldResult:
+    """Fits a model on all folds but one, and predicts that one and the test samples.
+
+    Args:
+        samples: all samples, in the order of samples.parquet; predict: bool [n].
+        settings: of one model, ``family`` included.
+        progress: called with a row of the family's history.
+    """
+    rows, held_out = split_fold(list(samples.ids), folds, fold)
+    validation, test = samples.take(held_out), samples.take(predict)
+    family: ModuleType = importlib.import_module(FAMILIES[settings["family"]].module)
+    model = family.Model.fit(samples.take(rows), validation, labels, settings, threads, progress)
+    loss = log_loss(validation.labels, probabilities_of(model.validation_logits))
+    return FoldResult(
+        model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss
+    )
+
+
+def config_hash(settings: dict) -> str:
+    """A short name of the settings: SHA-256 of their sorted JSON, 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def logit_table(ids: list[str], labels: list[str], logits: np.ndarray) -> pa.Table:
+    """``sample_id`` and a float32 column a label."""
+    columns = [pa.array(ids, pa.string()), *(pa.array(column, pa.float32()) for column in logits.T)]
+    return pa.Table.from_arrays(columns, ["sample_id", *labels])
+
+
+def history_table(history: list[dict]) -> pa.Table:
+    """One row an epoch: epoch, rate, train_loss, validation_loss, seconds; no rows for a family without epochs."""
+    schema = pa.schema(
+        [("epoch", pa.int32()), *((n, pa.float64()) for n in ("rate", "train_loss", "validation_loss", "seconds"))]
+    )
+    return pa.Table.from_pylist(history, schema=schema)
+
+
+def collect_logits(parts: list[tuple[pa.Table, dict]]) -> pa.Table:
+    """Logit tables of (model, fold) as one: ``model, fold, sample_id, <label> …``, in the order given."""
+    tables = []
+    for table, facts in parts:
+        model = pa.array([facts["model"]] * len(table), pa.string())
+        fold = pa.array([facts["fold"]] * len(table), pa.int32())
+        tables.append(table.add_column(0, "fold", fold).add_column(0, "model", model))
+    return pa.concat_tables([table.replace_schema_metadata() for table in tables])

@@ -1,0 +1,85 @@
+"""Cross-validation: which labelled samples validate which fold."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
+
+from .errors import InputError, InputErrors
+
+#: Fold of samples that are in the training part of every fold and validate none.
+ALWAYS = -1
+
+
+def assign_folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Multilabel-stratified folds (METHOD, Training).
+
+    Args:
+        labels: [samples, labels], 0 or 1.
+        count: number of folds.
+        seed: of the shuffle.
+
+    Returns:
+        int32 [samples], the fold 0 … count − 1 that each sample validates.
+
+    Raises:
+        InputError: fewer samples than folds.
+    """
+    if len(labels) < count:
+        raise InputError(f"{len(labels)} training samples cannot be split into {count} folds; lower folds.count")
+    folds = np.empty(len(labels), dtype=np.int32)
+    splitter = MultilabelStratifiedKFold(n_splits=count, shuffle=True, random_state=seed)
+    for fold, (_, validation) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels.astype(int))):
+        folds[validation] = fold
+    return folds
+
+
+def given_folds(rows: list[dict[str, str]], ids: Sequence[str], count: int, path: str) -> np.ndarray:
+    """Folds from a file with ``sample_id,fold``, in the order of ``ids``: int32 [samples].
+
+    Raises:
+        InputErrors: a sample without a fold, more than once, or that is not in train; a fold that is not 0 … count − 1;
+            a fold without samples.
+    """
+    problems, found, known = [], {}, set(ids)
+    for line, row in enumerate(rows, start=2):
+        sample, text = row["sample_id"], row["fold"].strip()
+        if sample not in known:
+            problems.append(f"{path}, line {line}, column 'sample_id': {sample!r} is not a training sample")
+        elif sample in found:
+            problems.append(f"{path}, line {line}, column 'sample_id': {sample!r} occurs more than once")
+        if not text.isdigit() or int(text) >= count:
+            problems.append(f"{path}, line {line}, column 'fold': {text!r}, expected 0–{count - 1} (folds.count = {count})")
+            text = "0"
+        found[sample] = int(text)
+    problems += [f"{path}: training sample {sample!r} has no fold" for sample in ids if sample not in found]
+    if not problems:
+        empty = sorted(set(range(count)) - set(found.values()))
+        problems += [f"{path}, column 'fold': no sample has fold {fold}" for fold in empty]
+    if problems:
+        raise InputErrors("The given folds cannot be used:", problems)
+    return np.array([found[sample] for sample in ids], dtype=np.int32)
+
+
+def training_part(samples: pa.Table, labels: list[str]) -> tuple[list[str], np.ndarray]:
+    """The samples that folds are drawn of (split train): sample_ids and float32 labels [n, labels]."""
+    train = samples.filter(pc.equal(samples["split"], "train"))
+    return train["sample_id"].to_pylist(), np.column_stack([train[label].to_numpy() for label in labels])
+
+
+def join_folds(samples: pa.Table, label: str, ids: Sequence[str], folds: np.ndarray, train_val: bool) -> pa.Table:
+    """folds.parquet's table: ``sample_id, fold`` (int32) in the order of samples.parquet.
+
+    Args:
+        label: any label; where it is null, the sample is unlabelled.
+        ids, folds: the training part.
+        train_val: also list the other labelled samples, with fold ALWAYS; else they are left out of everything.
+    """
+    fold_of = dict(zip(ids, folds.tolist(), strict=True))
+    if train_val:
+        labelled = samples.filter(pc.is_valid(samples[label]))["sample_id"].to_pylist()
+        fold_of = dict.fromkeys(labelled, ALWAYS) | fold_of
+    order = [sample for sample in samples["sample_id"].to_pylist() if sample in fold_of]
+    return pa.table({"sample_id": pa.array(order), "fold": pa.array([fold_of[sample] for sample in order], pa.int32())})

@@ -1,0 +1,12 @@
+"""Versions of our Parquet formats, without importing any reader: the rules need them as params."""
+
+#: Format name → (version, the rules that write it). Raising a version reruns the rules that write the format, and so
+#: whatever depends on them.
+FORMATS = {
+    "samples": (1, "check_dataset"),
+    "images": (1, "render_images / normalize_images"),
+    "features": (1, "extract_features"),
+    "folds": (1, "assign_folds"),
+    "logits": (1, "train_fold / collect_logits"),
+    "history": (1, "train_fold"),
+}

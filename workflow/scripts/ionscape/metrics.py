@@ -1,0 +1,83 @@
+"""Scores of multi-label probabilities, and the logits that they come from."""
+
+import numpy as np
+from scipy.special import expit, logit
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+#: Probabilities are kept this far from 0 and 1 where a logarithm is taken; float32 cannot tell closer ones apart.
+EPSILON = 1e-7
+
+
+def log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Binary log loss of each label, the mean over samples.
+
+    Args:
+        labels, probabilities: [samples, labels].
+
+    Returns:
+        float64 [labels]; their mean is the challenge's *aggregated log loss*.
+    """
+    p = np.clip(probabilities.astype(np.float64), EPSILON, 1 - EPSILON)
+    return -np.where(labels > 0.5, np.log(p), np.log1p(-p)).mean(axis=0)
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The mean over labels of :func:`log_losses`."""
+    return float(log_losses(labels, probabilities).mean())
+
+
+def frequencies(labels: np.ndarray, folds: np.ndarray, train_only: np.ndarray) -> np.ndarray:
+    """The constant baseline, out-of-fold: each sample gets the label frequencies of the samples it was not fitted with.
+
+    Args:
+        labels: [samples, labels] of the samples with a validation fold.
+        folds: int [samples].
+        train_only: [m, labels] of samples that are in every training part; m may be 0.
+
+    Returns:
+        float64 [samples, labels], probabilities.
+    """
+    result = np.empty(labels.shape)
+    for fold in np.unique(folds):
+        rest = np.concatenate([labels[folds != fold], train_only])
+        result[folds == fold] = rest.mean(axis=0)
+    return result
+
+
+def score(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict:
+    """Log loss, average precision and ROC AUC, total (mean over labels) and per label.
+
+    Average precision and ROC AUC are None for a label without both classes, and left out of the mean.
+    """
+    losses = log_losses(labels, probabilities)
+    per_label = {}
+    for index, name in enumerate(names):
+        y, p = labels[:, index], probabilities[:, index]
+        both = 0 < y.sum() < len(y)
+        per_label[name] = {
+            "log_loss": float(losses[index]),
+            "average_precision": float(average_precision_score(y, p)) if both else None,
+            "roc_auc": float(roc_auc_score(y, p)) if both else None,
+            "positives": int(y.sum()),
+        }
+
+    def mean(key: str) -> float | None:
+        values = [entry[key] for entry in per_label.values() if entry[key] is not None]
+        return float(np.mean(values)) if values else None
+
+    return {
+        "log_loss": float(losses.mean()),
+        "average_precision": mean("average_precision"),
+        "roc_auc": mean("roc_auc"),
+        "labels": per_label,
+    }
+
+
+def probabilities_of(logits: np.ndarray) -> np.ndarray:
+    """Sigmoid, float64."""
+    return expit(logits.astype(np.float64))
+
+
+def clipped_logits(probabilities: np.ndarray, clip: float) -> np.ndarray:
+    """Inverse sigmoid of probabilities clipped to [clip, 1 − clip]."""
+    return logit(np.clip(probabilities, clip, 1 - clip))

@@ -1,0 +1,45 @@
+"""METHOD.md, Network: stem, timm backbone, head."""
+
+import torch
+from torch import nn
+
+from . import torchvision_ops  # noqa: F401  (before timm)
+
+import timm  # noqa: E402  isort: skip
+
+#: Image channels (2) and positions (2).
+INPUT_CHANNELS = 4
+
+
+class Network(nn.Module):
+    """4 channels → 1×1 convolution to 3 → timm backbone → logits.
+
+    Args:
+        backbone: a timm model's name.
+        head: ``full``: the whole timm model with its classifier, then a linear layer; ``mass_flat``: the last feature map
+            (stride 32), mean over time only, flattened, then a linear layer.
+        masses: height of the images.
+        labels: number of logits.
+        drop_path_rate: stochastic depth; 0 is not handed on, as not every backbone has it.
+        weights: further arguments of ``timm.create_model`` that say where weights come from.
+    """
+
+    def __init__(self, backbone: str, head: str, masses: int, labels: int, drop_path_rate: float, weights: dict):
+        super().__init__()
+        options = {**weights, **({"drop_path_rate": drop_path_rate} if drop_path_rate else {})}
+        self.head = head
+        self.stem = nn.Conv2d(INPUT_CHANNELS, 3, kernel_size=1)
+        if head == "full":
+            self.backbone = timm.create_model(backbone, **options)
+            size = self.backbone.num_classes
+        else:
+            self.backbone = timm.create_model(backbone, features_only=True, out_indices=(-1,), **options)
+            size = self.backbone.feature_info.channels()[-1] * (masses // self.backbone.feature_info.reduction()[-1])
+        self.classifier = nn.Linear(size, labels)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[n, 4, masses, width] → logits [n, labels]."""
+        features = self.backbone(self.stem(images))
+        if self.head == "mass_flat":
+            features = features[-1].mean(dim=3).flatten(1)
+        return self.classifier(features)

@@ -1,0 +1,131 @@
+"""Family ``table``: one LightGBM or logistic regression a label on extract_features."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from ..metrics import clipped_logits
+from ..tables import atomic, read_json, write_json
+from .data import Samples
+
+#: Probability of a label that the training part has only one class of: as if one more sample were of the other.
+PSEUDO_COUNT = 1.0
+
+
+class Model:
+    """A fitted table model.
+
+    Attributes:
+        tensors: what the classifiers are, by name: for LightGBM ``{label}`` its model text (uint8); for logistic
+            regression ``mean``, ``scale`` [columns] and ``{label}.weight``, ``{label}.bias``; ``{label}.constant`` for
+            labels of one class.
+        settings: the model's settings (schema ``table``); labels: names of the logits.
+        validation_logits: float32 [n, labels].
+    """
+
+    def __init__(self, tensors: dict[str, np.ndarray], settings: dict, labels: list[str]):
+        self.tensors, self.settings, self.labels = tensors, settings, labels
+        self.history: list[dict] = []
+        self.best_epoch: int | None = None
+        self.validation_logits: np.ndarray | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        training_samples: Samples,
+        validation: Samples,
+        labels: list[str],
+        settings: dict,
+        threads: int,
+        progress: Callable[[dict], None],
+    ) -> "Model":
+        """Fits each label with one thread, ``threads`` labels at a time; the validation part is predicted, never used."""
+        x = _columns(training_samples)
+        tensors: dict[str, np.ndarray] = {}
+        if settings["algorithm"] == "logistic_regression":
+            scaler = StandardScaler().fit(x)
+            tensors |= {"mean": scaler.mean_, "scale": scaler.scale_}
+            x = scaler.transform(x)
+
+        def fit_label(index: int) -> dict[str, np.ndarray]:
+            y = training_samples.labels[:, index]
+            if y.min() == y.max():
+                share = (y.sum() + PSEUDO_COUNT * (y[0] == 0)) / (len(y) + PSEUDO_COUNT)
+                return {f"{labels[index]}.constant": clipped_logits(np.array([share]), 0.0)}
+            if settings["algorithm"] == "logistic_regression":
+                return _fit_logistic(x, y, labels[index], settings)
+            return _fit_lightgbm(x, y, labels[index], settings)
+
+        with ThreadPoolExecutor(threads) as pool:
+            for done, fitted in enumerate(pool.map(fit_label, range(len(labels))), start=1):
+                tensors |= fitted
+                progress({"label": labels[done - 1], "done": done, "labels": len(labels)})
+        model = cls(tensors, settings, labels)
+        model.validation_logits = model.logits(validation)
+        return model
+
+    def logits(self, samples: Samples) -> np.ndarray:
+        """float32 [n, labels]."""
+        x = _columns(samples)
+        result = np.empty((len(x), len(self.labels)), dtype=np.float32)
+        if len(x) == 0:
+            return result
+        if "mean" in self.tensors:
+            x = (x - self.tensors["mean"]) / self.tensors["scale"]
+        for index, label in enumerate(self.labels):
+            if f"{label}.constant" in self.tensors:
+                result[:, index] = self.tensors[f"{label}.constant"]
+            elif label in self.tensors:
+                booster = lightgbm.Booster(model_str=self.tensors[label].tobytes().decode())
+                result[:, index] = booster.predict(x, raw_score=True, num_threads=1)
+            else:
+                result[:, index] = x @ self.tensors[f"{label}.weight"] + self.tensors[f"{label}.bias"]
+        return result
+
+    def save(self, folder: Path, facts: dict) -> None:
+        """Writes ``weights.safetensors`` and ``model.json``."""
+        with atomic(folder / "weights.safetensors") as temporary:
+            save_file(self.tensors, temporary)
+        write_json(folder / "model.json", {"settings": self.settings, "labels": self.labels, **facts})
+
+    @classmethod
+    def load(cls, folder: Path) -> "Model":
+        """The reverse of :meth:`save`. Raises InputError if model.json cannot be read."""
+        facts = read_json(folder / "model.json")
+        return cls(load_file(folder / "weights.safetensors"), facts["settings"], facts["labels"])
+
+
+def _columns(samples: Samples) -> np.ndarray:
+    """The features and, as the last column, the side flag."""
+    return np.column_stack([samples.inputs, samples.side.astype(np.float32)])
+
+
+def _fit_lightgbm(x: np.ndarray, y: np.ndarray, label: str, settings: dict) -> dict[str, np.ndarray]:
+    parameters = {
+        "objective": "binary",
+        "learning_rate": settings["rate"],
+        "num_leaves": settings["leaves"],
+        "min_data_in_leaf": settings["leaf_samples"],
+        "feature_fraction": settings["column_share"],
+        "bagging_fraction": settings["row_share"],
+        "bagging_freq": 1,
+        "lambda_l2": settings["l2"],
+        "seed": settings["seed"],
+        "deterministic": True,
+        "force_col_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
+    booster = lightgbm.train(parameters, lightgbm.Dataset(x, y), num_boost_round=settings["trees"])
+    return {label: np.frombuffer(booster.model_to_string().encode(), dtype=np.uint8)}
+
+
+def _fit_logistic(x: np.ndarray, y: np.ndarray, label: str, settings: dict) -> dict[str, np.ndarray]:
+    fitted = LogisticRegression(C=settings["c"], max_iter=1000).fit(x, y)
+    return {f"{label}.weight": fitted.coef_[0].astype(np.float64), f"{label}.bias": fitted.intercept_}

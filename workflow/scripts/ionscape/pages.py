@@ -1,0 +1,121 @@
+"""What people read: the check's page and the leaderboard."""
+
+from html import escape
+
+import numpy as np
+import pyarrow.compute as pc
+
+from .dataset import Checked, Layout
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { padding: .15rem .8rem; text-align: right }
+th { border-bottom: 1px solid #999 } th:first-child, td:first-child { text-align: left }
+.bar { background: #4477aa; height: .8rem; display: inline-block }
+"""
+
+#: Samples listed one by one on the check's page.
+LISTED = 30
+
+
+def _table(header: list[str], rows: list[list], raw: bool = False) -> str:
+    def cell(value: object) -> str:
+        return str(value) if raw else escape(str(value))
+
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "".join("<tr>" + "".join(f"<td>{cell(value)}</td>" for value in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def check_page(checked: Checked, layout: Layout) -> str:
+    """The page of what is in a data set and what is odd about it, as HTML."""
+    samples, odd = checked.samples, checked.oddities
+    splits = [entry.as_py() for entry in pc.unique(samples["split"])]
+    first = checked.labels[0]
+    counts = []
+    for split in splits:
+        part = samples.filter(pc.equal(samples["split"], split))
+        labelled = len(part) - part[first].null_count
+        counts.append([split, len(part), labelled, pc.sum(part["side"]).as_py(), f"{pc.sum(part['n_rows']).as_py():,}"])
+    positives = []
+    for label in checked.labels:
+        n = int(pc.sum(samples[label]).as_py() or 0)
+        share = n / max(1, len(samples) - samples[label].null_count)
+        bar = f'<span class="bar" style="width:{share * 20:.2f}rem"></span>'
+        positives.append([escape(label), n, f"{share:.1%}", bar])
+
+    ids = samples["sample_id"].to_pylist()
+    findings = []
+    for name, what in FINDINGS.items():
+        values = np.array([getattr(entry, name) for entry in odd])
+        if values.any():
+            worst = ids[int(values.argmax())]
+            findings.append([what, int((values > 0).sum()), f"{values.sum():,}", f"{worst} ({values.max():,})"])
+    low, high = np.array([entry.axis for entry in odd]).T
+    facts = [
+        ["rows a run", *_spread(samples["n_rows"].to_numpy())],
+        [f"first {layout.columns['axis']}", *_spread(low)],
+        [f"last {layout.columns['axis']}", *_spread(high)],
+    ]
+    twins = [" = ".join(escape(sample) for sample in group) for group in checked.twins]
+    parts = [
+        "<h2>Samples</h2>",
+        _table(["split", "samples", "labelled", "side flag", "rows"], counts),
+        "<h2>Labels</h2>",
+        _table(["label", "positives", "share", ""], positives, raw=True),
+        "<h2>Ranges</h2>",
+        _table(["", "smallest", "median", "largest"], facts),
+        "<h2>What is odd, and used as it is</h2>",
+        _table(["finding", "runs", "in all", "most in"], findings) if findings else "<p>Nothing.</p>",
+        "<h2>Identical runs</h2>",
+        f"<p>{len(twins)} groups. {'; '.join(twins[:LISTED])}{' …' if len(twins) > LISTED else ''}</p>",
+    ]
+    title = f"Data set {escape(str(layout.root))}"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+        f"<h1>{title}</h1>{''.join(parts)}</html>\n"
+    )
+
+
+FINDINGS = {
+    "missing": "empty cells, read as 0",
+    "negative": "negative intensities, summed as they are",
+    "outside": "rows with a mass out of range, left out",
+    "off_axis": "rows beyond the axis limits, left out",
+}
+
+
+def _spread(values: np.ndarray) -> list[str]:
+    return [f"{value:,.6g}" for value in (values.min(), np.median(values), values.max())]
+
+
+def leaderboard(metrics: dict, members: list[str], submission: str) -> str:
+    """The leaderboard as text: every model's out-of-fold scores, the ensemble, the constant baseline."""
+    base = metrics["baseline"]["log_loss"]
+    models = sorted(metrics["models"].items(), key=lambda item: item[1]["log_loss"])
+    rows = [("ensemble", metrics["ensemble"]), ("ensemble (nested)", metrics["ensemble_nested"])]
+    rows += [(f"{name} *" if name in members else name, entry) for name, entry in models]
+    rows.append(("constant frequencies", metrics["baseline"]))
+    width = max(len(name) for name, _ in rows)
+    lines = [
+        f"{'model':<{width}}  log loss  of constant  folds (min–max)  avg. precision  ROC AUC",
+        "-" * (width + 65),
+    ]
+    for name, entry in rows:
+        folds = entry["log_loss_by_fold"]
+        lines.append(
+            f"{name:<{width}}  {entry['log_loss']:8.4f}  {entry['log_loss'] / base:11.2f}  "
+            f"{min(folds):.4f}–{max(folds):.4f}    {_number(entry['average_precision'])}          "
+            f"{_number(entry['roc_auc'])}"
+        )
+    lines += [
+        "",
+        f"Out-of-fold on {metrics['samples']} samples. * member of the ensemble. The ensemble's own row is optimistic (its",
+        "members were chosen on these labels); nested: members chosen on the other folds.",
+        f"Submission: {submission}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float | None) -> str:
+    return f"{value:6.4f}" if value is not None else "     –"

@@ -1,0 +1,148 @@
+"""From collected logits to the ensemble, its metrics and the submission."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from .ensemble import average_folds, combine, fit_ensemble, nested_probabilities
+from .errors import InputError
+from .fitting import logit_table
+from .folds import ALWAYS
+from .metrics import clipped_logits, frequencies, log_loss, probabilities_of, score
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Collected logits: one row a (model, fold, sample).
+
+    Attributes:
+        model, fold, ids: [rows]; values: float32 [rows, labels]; models: names, in order of appearance.
+    """
+
+    model: np.ndarray
+    fold: np.ndarray
+    ids: np.ndarray
+    values: np.ndarray
+    models: list[str]
+
+    @classmethod
+    def read(cls, table: pa.Table, labels: list[str]) -> "Logits":
+        """From the table of collect_logits."""
+        model, fold, ids = (np.array(table[name].to_pylist()) for name in ("model", "fold", "sample_id"))
+        values = np.column_stack([table[label].to_numpy() for label in labels])
+        return cls(model, fold, ids, values, list(dict.fromkeys(model)))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What fit_ensemble writes: ensemble.json, metrics.json, oof.parquet (the ensemble's logits), submission.csv."""
+
+    ensemble: dict
+    metrics: dict
+    oof: pa.Table
+    submission: str
+
+
+def stack_oof(oof: Logits, ids: list[str], fold_of: dict[str, int]) -> np.ndarray:
+    """Each model's out-of-fold logits in one order: float32 [models, samples, labels].
+
+    Raises:
+        InputError: a sample is missing, or its logits come from a fold that it does not validate.
+    """
+    row_of = {sample: row for row, sample in enumerate(ids)}
+    stacked = np.full((len(oof.models), len(ids), oof.values.shape[1]), np.nan, dtype=np.float32)
+    for index, name in enumerate(oof.models):
+        rows = np.flatnonzero(oof.model == name)
+        for sample, fold in zip(oof.ids[rows], oof.fold[rows], strict=True):
+            if fold_of.get(sample) != fold:
+                raise InputError(f"model {name}, sample {sample}: scored in fold {fold}, belongs to {fold_of.get(sample)}")
+        stacked[index, [row_of[sample] for sample in oof.ids[rows]]] = oof.values[rows]
+        if np.isnan(stacked[index]).any():
+            raise InputError(f"model {name}: some samples have no out-of-fold logits, or they are not numbers")
+    return stacked
+
+
+def summarize(
+    samples: pa.Table,
+    facts: dict,
+    folds: dict[str, int],
+    oof: Logits,
+    test: Logits,
+    clip: float,
+    shrinkages: np.ndarray,
+) -> Summary:
+    """Scores each model, fits the ensemble and predicts (METHOD, Ensemble).
+
+    Args:
+        samples, facts: samples.parquet; folds: sample_id → fold.
+        oof, test: collected logits; clip, shrinkages: see :mod:`.ensemble`.
+    """
+    labels = facts["labels"]
+    order = samples["sample_id"].to_pylist()
+    truth = np.column_stack([samples[label].to_numpy() for label in labels])
+    fold = np.array([folds.get(sample, ALWAYS - 1) for sample in order])
+    scored, always = fold > ALWAYS, fold == ALWAYS
+    ids = [sample for sample, use in zip(order, scored, strict=True) if use]
+    y, fold = truth[scored], fold[scored]
+    probabilities = probabilities_of(stack_oof(oof, ids, folds))
+
+    fitted = fit_ensemble(y, probabilities, clip, shrinkages)
+    names = oof.models
+    members = [names[index] for index in fitted["members"]]
+    blended = combine(probabilities[fitted["members"]], clip)
+    nested = nested_probabilities(y, probabilities, fold, clip, shrinkages)
+    constant = frequencies(y, fold, truth[always])
+
+    def scores(predicted: np.ndarray) -> dict:
+        by_fold = [log_loss(y[fold == k], predicted[fold == k]) for k in np.unique(fold)]
+        return {**score(y, predicted, labels), "log_loss_by_fold": by_fold}
+
+    metrics = {
+        "samples": len(ids),
+        "note": "ensemble is optimistic: its members were chosen on the labels that it is scored on; "
+        "ensemble_nested chooses them on the other folds. A model's epoch is chosen on its validation fold in both.",
+        "baseline": scores(constant),
+        "models": {name: scores(probabilities[index]) for index, name in enumerate(names)},
+        "ensemble": scores(blended),
+        "ensemble_nested": scores(nested),
+    }
+    ensemble = {
+        "members": members,
+        "direction": fitted["direction"],
+        "selection_loss": fitted["loss"],
+        "shrinkage": fitted["shrinkage"],
+        "clip": clip,
+        "paths": {
+            name: [{"members": [names[index] for index in subset], "loss": loss} for subset, loss in path]
+            for name, path in fitted["paths"].items()
+        },
+    }
+    table = logit_table(ids, labels, clipped_logits(blended, np.finfo(np.float32).eps).astype(np.float32))
+    return Summary(ensemble, metrics, table, _submission(facts, test, members, clip))
+
+
+def predict_test(test: Logits, members: list[str], clip: float) -> dict[str, np.ndarray]:
+    """Probabilities [labels] of each test sample: averaged over folds, then clipped logits over models."""
+    per_model = []
+    for name in members:
+        rows = test.model == name
+        parts = [(test.ids[rows & (test.fold == k)], test.values[rows & (test.fold == k)]) for k in np.unique(test.fold)]
+        if any(list(ids) != list(parts[0][0]) for ids, _ in parts):
+            raise InputError(f"model {name}: its folds predicted different test samples")
+        per_model.append(average_folds(np.stack([values for _, values in parts])))
+    return dict(zip(parts[0][0], combine(np.stack(per_model), clip), strict=True))
+
+
+def _submission(facts: dict, test: Logits, members: list[str], clip: float) -> str:
+    """submission.csv: probabilities in the submission format's order of rows and columns; only a header without tests."""
+    predicted = predict_test(test, members, clip) if facts["submission"] else {}
+    columns = [facts["labels"].index(label) for label in facts["submission_labels"]]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["sample_id", *facts["submission_labels"]])
+    for sample in facts["submission"]:
+        writer.writerow([sample, *(f"{predicted[sample][column]:.6g}" for column in columns)])
+    return stream.getvalue()

@@ -1,0 +1,17 @@
+"""Simulates the embedded example: GC-MS runs of known compounds, in the challenge's layout."""
+
+from pathlib import Path
+
+from ionscape.scripting import Progress, door
+from ionscape.simulate import read_library, write_example
+
+
+def main(job) -> None:
+    library = read_library(job.input.library)
+    folder = Path(job.output.metadata).parent
+    write_example(library, folder, **job.params.example, progress=Progress("runs simulated"))
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821

@@ -1,0 +1,36 @@
+"""Trains one model on all folds but one; predicts that one (out-of-fold) and the test samples."""
+
+from pathlib import Path
+
+from ionscape.fitting import config_hash, history_table, load_inputs, load_samples, logit_table, train_fold
+from ionscape.scripting import EpochProgress, door, logger
+from ionscape.tables import read_table, write_table
+
+
+def main(job) -> None:
+    settings, fold = job.params.settings, int(job.wildcards.fold)
+    table, facts = read_table(job.input.samples, "samples")
+    folds = dict(zip(*read_table(job.input.folds, "folds")[0].to_pydict().values(), strict=True))
+    ids, inputs, input_facts = load_inputs(job.input.inputs, settings["family"], settings.get("features"))
+    samples, predict = load_samples(table, facts["labels"], ids, inputs)
+    progress = EpochProgress(settings.get("epochs"))
+    result = train_fold(samples, predict, folds, fold, facts["labels"], settings, job.threads, progress)
+
+    about = {
+        "model": job.wildcards.model,
+        "fold": fold,
+        "seed": settings["seed"],
+        "config_hash": config_hash(settings),
+        "best_epoch": result.model.best_epoch,
+        "log_loss": result.log_loss,
+    }
+    result.model.save(Path(job.output.weights).parent, {**about, "inputs": input_facts})
+    write_table(history_table(result.model.history), job.output.history, "history", **about)
+    write_table(logit_table(result.predicted, facts["labels"], result.test), job.output.test, "logits", **about)
+    write_table(logit_table(result.validation, facts["labels"], result.oof), job.output.oof, "logits", **about)
+    logger.info("log loss %.4f on %d validation samples", result.log_loss, len(result.validation))
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821
