@@ -7,7 +7,7 @@ min_version("9.27")
 # Snakemake merges configfiles: a preset must not also train the example's models.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config.yaml"
+    configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "workflow/rules/common.smk"

@@ -17,7 +17,7 @@ from ionscape.formats import FORMATS
 try:
     CONFIG = load_config(config, WORKFLOW / "schemas")
     RESULTS = f"results/{CONFIG['run']}"
-    DATA = find_files(CONFIG["dataset"], f"{RESULTS}/example")
+    DATA = find_files(CONFIG["dataset"], f"{RESULTS}/data")
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

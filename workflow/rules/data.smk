@@ -7,11 +7,11 @@ rule simulate_example:
     input:
         library=workflow.source_path("../../resources/ei_library.csv"),
     output:
-        metadata=f"{RESULTS}/example/metadata.csv",
-        labels=multiext(f"{RESULTS}/example/", "train_labels.csv", "val_labels.csv"),
-        submission_format=f"{RESULTS}/example/submission_format.csv",
-        compounds=f"{RESULTS}/example/compounds.csv",
-        runs=[directory(f"{RESULTS}/example/{split}_features") for split in ("train", "val", "test")],
+        metadata=f"{RESULTS}/data/metadata.csv",
+        labels=multiext(f"{RESULTS}/data/", "train_labels.csv", "val_labels.csv"),
+        submission_format=f"{RESULTS}/data/submission_format.csv",
+        compounds=f"{RESULTS}/data/compounds.csv",
+        runs=[directory(f"{RESULTS}/data/{split}_features") for split in ("train", "val", "test")],
     params:
         example=CONFIG["example"],
     log:

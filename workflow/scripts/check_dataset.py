@@ -14,7 +14,7 @@ def main(job) -> None:
         root=Path(job.params.root),
         metadata=Path(job.input.metadata),
         labels=[Path(path) for path in job.input.labels],
-        submission_format=Path(job.input.submission_format[0]) if job.input.submission_format else None,
+        submission_format=Path(job.input.submission_format) if job.input.submission_format else None,
         columns=job.params.columns,
         side=job.params.side,
         grid=Grid(**job.params.grid),
