@@ -32,8 +32,8 @@ def extract_features(images: np.ndarray, bands: int, floor: float) -> dict[str, 
         "log_maximum": log(maximum),
         "log_mean": log(images.mean(axis=2)),
         "time_of_maximum": np.where(seen, images.argmax(axis=2) / (times - 1), 0).astype(np.float32),
-        "bands": log(in_band).reshape(n, -1),
-        "mass_bands": log(relative).reshape(n, -1),
+        "bands": log(in_band).reshape(n, masses * bands),
+        "mass_bands": log(relative).reshape(n, masses * bands),
     }
 
 
@@ -41,7 +41,6 @@ def feature_names(masses: int, bands: int) -> dict[str, list[str]]:
     """Names of the columns of :func:`extract_features`, by group: ``log_maximum m/z 44``, ``bands m/z 44 3/16``."""
     single = {group: [f"{group} m/z {m}" for m in range(masses)] for group in GROUPS[:3]}
     banded = {
-        group: [f"{group} m/z {m} {b + 1}/{bands}" for m in range(masses) for b in range(bands)]
-        for group in GROUPS[3:]
+        group: [f"{group} m/z {m} {b + 1}/{bands}" for m in range(masses) for b in range(bands)] for group in GROUPS[3:]
     }
     return single | banded

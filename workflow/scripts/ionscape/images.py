@@ -10,10 +10,13 @@ import pyarrow.parquet as pq
 
 from .errors import InputError
 from .runs import Run, read_run
-from .tables import atomic, describe, read_metadata, vector_column, vectors
+from .tables import atomic, describe, read_metadata, reading, vector_column, vectors
 
 #: Rows of a row group: 64 images of 256 × 192 are 12 MB, so streaming stays small and loading stays fast.
 ROW_GROUP = 64
+
+#: Byte-stream split: the bytes of equal weight of neighbouring floats compress far better together.
+ENCODINGS = {"sample_id": "PLAIN", "image.list.element": "BYTE_STREAM_SPLIT"}
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,16 @@ def render(run: Run, grid: Grid) -> np.ndarray:
         float32 [masses, times], maximum 1; negative sums stay negative.
 
     Raises:
-        InputError: as :func:`cells`, or no cell is positive.
+        InputError: as :func:`cells`, or no cell is positive, or a sum is too large for a float64.
     """
     keep, index = cells(run, grid)
     intensity = run.intensity if keep.all() else run.intensity[keep]
     image = np.bincount(index, weights=intensity, minlength=grid.masses * grid.times)
     top = image.max()
-    if not top > 0:
-        raise InputError(f"no positive intensity in masses 0–{grid.masses - 1} (largest sum: {top})")
-    return (image / top).astype(np.float32).reshape(grid.masses, grid.times)
+    if not 0 < top < np.inf:
+        raise InputError(f"the largest sum of a cell's intensities must be positive and finite, it is {top}")
+    image /= top  # in place: the page faults of one more array cost more than the arithmetic
+    return image.astype(np.float32).reshape(grid.masses, grid.times)
 
 
 def render_images(
@@ -136,7 +140,12 @@ def write_images(path: str | Path, schema: pa.Schema, batches: Iterable[tuple[Se
     with (
         atomic(path) as temporary,
         pq.ParquetWriter(
-            temporary, schema, compression="zstd", use_dictionary=False, column_encoding=_encodings(schema)
+            temporary,
+            schema,
+            compression="zstd",
+            use_dictionary=False,
+            column_encoding=ENCODINGS,
+            write_page_checksum=True,
         ) as writer,
     ):
         for ids, images in batches:
@@ -144,25 +153,25 @@ def write_images(path: str | Path, schema: pa.Schema, batches: Iterable[tuple[Se
             writer.write_table(pa.Table.from_arrays([pa.array(ids, pa.string()), column], schema=schema))
 
 
-def _encodings(schema: pa.Schema) -> dict[str, str]:
-    # Byte-stream split: the bytes of equal weight of neighbouring floats compress far better together.
-    return {"sample_id": "PLAIN", f"image.list.{schema.field('image').type.value_field.name}": "BYTE_STREAM_SPLIT"}
-
-
 def stream_images(path: str | Path) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Row group by row group: (sample_ids, float32 [n, masses, times]). Raises InputError as tables.read_metadata."""
+    """Row group by row group: (sample_ids, float32 [n, masses, times]). Raises as tables.read_table."""
     facts = read_metadata(path, "images")
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group)
+            with reading(path, "images"):
+                table = file.read_row_group(group)
             images = vectors(table["image"]).reshape(-1, facts["masses"], facts["times"])
             yield table["sample_id"].to_pylist(), images
 
 
 def load_images(path: str | Path) -> tuple[list[str], np.ndarray, dict]:
-    """A whole image file: (sample_ids, one contiguous float32 array [n, masses, times], facts)."""
+    """A whole image file: (sample_ids, one contiguous float32 array [n, masses, times], facts). Raises as read_table."""
     facts = read_metadata(path, "images")
-    # A memory map and one thread a column chunk: decoding is the cost, and row groups decode in parallel.
-    table = pq.read_table(path, memory_map=True)
-    images = vectors(table["image"]).reshape(-1, facts["masses"], facts["times"])
-    return table["sample_id"].to_pylist(), images, facts
+    with reading(path, "images"):
+        rows = pq.read_metadata(path).num_rows
+    images = np.empty((rows, facts["masses"], facts["times"]), dtype=np.float32)
+    ids: list[str] = []
+    for group, part in stream_images(path):  # one row group beside the result, not the whole file twice
+        images[len(ids) : len(ids) + len(group)] = part
+        ids += group
+    return ids, images, facts

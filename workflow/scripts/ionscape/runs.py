@@ -1,5 +1,10 @@
-"""One raw run: a CSV of axis × mass × intensity, read by Arrow, with errors that name file, row and column."""
+"""One raw run: a CSV of axis × mass × intensity, read by Arrow, with errors that name file, line and column."""
 
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +16,17 @@ import pyarrow.csv as pacsv
 from .errors import InputError
 from .tables import require_regular_file, require_utf8
 
-#: One block holds a usual run whole; a larger file is read in several.
+#: One block holds a usual run whole; a larger file is parsed in several.
 BLOCK_BYTES = 1 << 24
+
+#: The header is looked for in this many bytes at the start.
+HEADER_BYTES = 1 << 16
+
+#: What Arrow takes as a number (Python's float() also takes 1_000, inf and digits of other scripts).
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+#: What Arrow takes as a missing value: an empty cell, nan, NA, null and their kin.
+MISSING = frozenset(pacsv.ConvertOptions().null_values)
 
 
 @dataclass(frozen=True)
@@ -40,24 +54,53 @@ def read_run(path: str | Path, columns: dict[str, str]) -> Run:
         columns: the file's names of ``axis``, ``mass`` and ``intensity``.
 
     Raises:
-        InputError: missing file, directory, UTF-16, missing column, no rows, text in a number, ±inf, a compressed
-            file that ends early. Rows are counted as lines of the file, the header being line 1.
+        InputError: missing file, directory, UTF-16, missing or repeated column, no rows, a row of another length, text
+            in a number, ±inf, a compressed file that ends early. Names the line of the file (the header is line 1)
+            and the column.
     """
     path = require_regular_file(path, "the run's CSV")
     names = [columns["axis"], columns["mass"], columns["intensity"]]
+    content = _read(path)
+    _check_header(path, content, names)
     try:
-        table = _parse(path, names, pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, EOFError) as error:
-        raise InputError(_explain(path, names, error)) from error
+        table = pacsv.read_csv(
+            pa.BufferReader(content),
+            read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+            convert_options=pacsv.ConvertOptions(
+                include_columns=names, column_types=dict.fromkeys(names, pa.float64())
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise InputError(_find_fault(path, content, names) or f"{path}: cannot be read as CSV: {error}") from error
     if table.num_rows == 0:
         raise InputError(f"{path}: has a header but no rows")
     missing = sum(column.null_count for column in table.columns)
     arrays = [_dense(column) for column in table.columns]
-    for name, array in zip(names, arrays, strict=True):
-        if not np.isfinite(array).all():
-            row = int(np.flatnonzero(~np.isfinite(array))[0])
-            raise InputError(f"{path}, line {row + 2}, column {name!r}: {array[row]} is not a finite number")
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise InputError(_find_fault(path, content, names) or f"{path}: has a value that is not a finite number")
     return Run(*arrays, missing=missing)
+
+
+def _read(path: Path) -> pa.Buffer:
+    try:
+        with pa.input_stream(str(path), compression="detect", buffer_size=0) as stream:
+            return stream.read_buffer()
+    except (OSError, EOFError, pa.ArrowInvalid) as error:
+        hint = "; the compressed file is damaged or ends early" if path.suffix != ".csv" else ""
+        raise InputError(f"{path}: cannot be read: {str(error).strip()}{hint}") from error
+
+
+def _check_header(path: Path, content: pa.Buffer, names: list[str]) -> None:
+    head = content[:HEADER_BYTES].to_pybytes()
+    if not head.strip():
+        raise InputError(f"{path}: is empty, expected a header with {', '.join(names)}")
+    require_utf8(head[:4096], path)
+    line, header = next(_records(head))
+    for name in names:
+        if name not in header:
+            raise InputError(f"{path}, line {line}: column {name!r} is missing; found {', '.join(map(repr, header))}")
+        if header.count(name) > 1:
+            raise InputError(f"{path}, line {line}: column {name!r} occurs more than once")
 
 
 def _dense(column: pa.ChunkedArray) -> np.ndarray:
@@ -66,39 +109,33 @@ def _dense(column: pa.ChunkedArray) -> np.ndarray:
     return column.to_numpy()
 
 
-def _parse(path: Path, names: list[str], kind: pa.DataType) -> pa.Table:
-    with pa.input_stream(str(path), compression="detect", buffer_size=0) as stream:
-        return pacsv.read_csv(
-            stream,
-            read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
-            convert_options=pacsv.ConvertOptions(
-                include_columns=names, column_types=dict.fromkeys(names, kind), strings_can_be_null=True
-            ),
-        )
+def _records(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """(line of the file, cells) of every record; blank lines are passed over, as Arrow does, but counted."""
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig", errors="replace"), newline=""))
+    line = 1
+    for cells in reader:
+        if cells:
+            yield line, cells
+        line = reader.line_num + 1
 
 
-def _explain(path: Path, names: list[str], error: Exception) -> str:
-    """Looks at a file that could not be parsed once more, slowly, for the place and the reason."""
+def _find_fault(path: Path, content: pa.Buffer, names: list[str]) -> str | None:
+    """Reads a file that Arrow could not use once more, slowly, for the first bad cell: its message, or None."""
+    records = _records(content.to_pybytes())
+    _, header = next(records)
+    line = None
     try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            head = stream.read(4096)
-        if not head.strip():
-            return f"{path}: is empty, expected a header with {', '.join(names)}"
-        require_utf8(head, path)
-        header = head.decode("utf-8-sig", errors="replace").splitlines()[0].split(",")
-        for name in names:
-            if name not in header:
-                return f"{path}, line 1: column {name!r} is missing; found {', '.join(map(repr, header))}"
-        texts = _parse(path, names, pa.string())
-    except InputError as other:
-        return str(other)
-    except (pa.ArrowInvalid, pa.ArrowKeyError, OSError, EOFError) as other:
-        hint = "; the compressed file is damaged or ends early" if path.suffix in (".gz", ".zst") else ""
-        return f"{path}: cannot be read as CSV: {str(other).strip()}{hint}"
-    for name, column in zip(names, texts.columns, strict=True):
-        for row, text in enumerate(column.to_pylist()):
-            try:
-                float(text if text is not None else 0)
-            except ValueError:
-                return f"{path}, line {row + 2}, column {name!r}: {text!r} is not a number"
-    return f"{path}: cannot be read as CSV: {error}"
+        for line, cells in records:
+            if len(cells) != len(header):
+                return f"{path}, line {line}: {len(cells)} values, the header has {len(header)}"
+            for name in names:
+                text = cells[header.index(name)].strip()
+                if text in MISSING:
+                    continue
+                if not NUMBER.fullmatch(text):
+                    return f"{path}, line {line}, column {name!r}: {text!r} is not a number"
+                if not math.isfinite(float(text)):
+                    return f"{path}, line {line}, column {name!r}: {text!r} is too large for a number"
+    except csv.Error as error:
+        return f"{path}, after line {line}: not a CSV: {error}"
+    return None if line else f"{path}: has a header but no rows"

@@ -74,7 +74,17 @@ def describe(schema: pa.Schema, kind: str, **metadata) -> pa.Schema:
 def write_table(table: pa.Table, path: str | Path, kind: str, **metadata) -> None:
     """Writes a Parquet file (zstd) of the named format atomically."""
     with atomic(path) as temporary:
-        pq.write_table(table.cast(describe(table.schema, kind, **metadata)), temporary, compression="zstd")
+        schema = describe(table.schema, kind, **metadata)
+        pq.write_table(table.cast(schema), temporary, compression="zstd", write_page_checksum=True)
+
+
+@contextmanager
+def reading(path: str | Path, kind: str) -> Iterator[None]:
+    """Turns Arrow's errors about a missing or damaged Parquet file into InputError with the rule to run again."""
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: cannot be read as Parquet ({error}); run rule {FORMATS[kind][1]} again") from error
 
 
 def read_metadata(path: str | Path, kind: str) -> dict:
@@ -84,10 +94,8 @@ def read_metadata(path: str | Path, kind: str) -> dict:
         InputError: missing or broken file, another format, another version; names the rule to run again.
     """
     version, rule = FORMATS[kind]
-    try:
+    with reading(path, kind):
         schema = pq.read_schema(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: cannot be read as Parquet ({error}); run rule {rule} again") from error
     facts = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
     if (facts.get("format"), facts.get("version")) != (kind, version):
         found = f"{facts.get('format', 'an unknown format')} version {facts.get('version', '?')}"
@@ -98,17 +106,13 @@ def read_metadata(path: str | Path, kind: str) -> dict:
 def read_table(path: str | Path, kind: str, columns: list[str] | None = None) -> tuple[pa.Table, dict]:
     """Reads a Parquet file of the named format: (table, stored facts). Raises as :func:`read_metadata`."""
     facts = read_metadata(path, kind)
-    try:
-        return pq.read_table(path, columns=columns), facts
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: damaged ({error}); run rule {FORMATS[kind][1]} again") from error
+    with reading(path, kind):
+        return pq.read_table(path, columns=columns, page_checksum_verification=True), facts
 
 
 def vectors(column: pa.ChunkedArray) -> np.ndarray:
-    """A fixed-size-list column as one contiguous float32 array (rows, list size), chunk by chunk."""
+    """A fixed-size-list column as one contiguous float32 array (rows, list size): a copy that may be written to."""
     size = column.type.list_size
-    if column.num_chunks == 1:
-        return column.chunk(0).flatten().to_numpy(zero_copy_only=True).reshape(-1, size)
     result = np.empty((len(column), size), dtype=np.float32)
     start = 0
     for chunk in column.chunks:
@@ -164,6 +168,8 @@ def read_rows(path: str | Path, what: str, required: list[str]) -> tuple[list[st
         raise InputError(f"{path}, line {line}: not UTF-8 text; export it as UTF-8 CSV") from error
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV: {error}") from error
+    while lines and not lines[-1]:
+        lines.pop()  # blank lines at the end, as editors leave them
     if not lines:
         raise InputError(f"{path}: {what} is empty, expected a header with {', '.join(required)}")
     header = lines[0]

@@ -1,0 +1,197 @@
+"""Files in and out: atomic replacement, Parquet formats and versions, small CSVs with errors that name the line."""
+
+import json
+import os
+import re
+import stat
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ionscape.errors import InputError
+from ionscape.formats import FORMATS
+from ionscape.tables import (
+    atomic,
+    describe,
+    read_json,
+    read_metadata,
+    read_rows,
+    read_table,
+    vector_column,
+    vectors,
+    write_json,
+    write_table,
+    write_text,
+)
+
+
+def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "table.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="disk"), atomic(path) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError("disk is full")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "folder" / "table.txt"
+    with atomic(path) as temporary:
+        assert temporary.parent == path.parent  # a rename is atomic only within a file system
+        temporary.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_whoever_reads_the_old_file_reads_it_to_its_end(tmp_path):
+    path = tmp_path / "table.txt"
+    write_text(path, "old")
+    with open(path) as reader:
+        write_text(path, "new")
+        assert reader.read() == "old"
+    assert path.read_text() == "new"
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "a.txt", "µ")
+        (tmp_path / "b.txt").touch()
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a.txt", "b.txt")]
+    assert modes == [0o640, 0o640]
+    assert (tmp_path / "a.txt").read_bytes() == b"\xc2\xb5"
+
+
+def test_json(tmp_path):
+    content = {"loss": 0.1, "labels": ["basalt", "µ"], "none": None}
+    write_json(tmp_path / "a.json", content)
+    assert read_json(tmp_path / "a.json") == content
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert read_json(tmp_path / "a.json") == content
+    (tmp_path / "b.json").write_text('{"loss": ')
+    for name in ("b.json", "none.json"):
+        with pytest.raises(InputError, match=rf"{name}: cannot be read as JSON"):
+            read_json(tmp_path / name)
+
+
+TABLE = pa.table({"sample_id": ["S1", "S2"], "fold": pa.array([0, 3], pa.int8())})
+
+
+def test_tables_keep_their_types_and_facts(tmp_path):
+    path = tmp_path / "folds.parquet"
+    write_table(TABLE, path, "folds", seed=42, groups=["a"])
+    table, facts = read_table(path, "folds")
+    assert table.equals(TABLE)
+    assert facts == {"format": "folds", "version": FORMATS["folds"][0], "seed": 42, "groups": ["a"]}
+    assert read_metadata(path, "folds") == facts
+    assert read_table(path, "folds", ["fold"])[0].column_names == ["fold"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({"format": "folds", "version": 0}, "found folds version 0"),
+        ({"format": "images", "version": 1}, "found images version 1"),
+        ({}, "found an unknown format version ?"),
+    ],
+)
+def test_other_formats_and_versions(tmp_path, facts, found):
+    path = tmp_path / "folds.parquet"
+    pq.write_table(TABLE.replace_schema_metadata({b"ionscape": json.dumps(facts).encode()}), path)
+    message = f"{path}: expected folds version 1, {found}; run rule assign_folds again"
+    with pytest.raises(InputError, match=re.escape(message)):
+        read_table(path, "folds")
+
+
+def test_a_parquet_file_of_someone_else(tmp_path):
+    pq.write_table(TABLE, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: expected folds version 1, found an unknown format"):
+        read_metadata(tmp_path / "a.parquet", "folds")
+
+
+def test_damaged_tables(tmp_path):
+    path = tmp_path / "logits.parquet"
+    rng = np.random.default_rng(0)
+    write_table(pa.table({"basalt": rng.random(2000)}), path, "logits")
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for content in (whole[:-9], whole[:100], b"", b"sample_id,basalt\n", flipped):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"logits\.parquet: cannot be read as Parquet .*run rule train_fold"):
+            read_table(path, "logits")
+    with pytest.raises(InputError, match=r"none\.parquet: cannot be read as Parquet"):
+        read_table(tmp_path / "none.parquet", "logits")
+
+
+def test_describe_replaces_earlier_facts():
+    schema = describe(describe(TABLE.schema, "folds", seed=1), "samples", labels=["basalt"])
+    assert json.loads(schema.metadata[b"ionscape"]) == {"format": "samples", "version": 1, "labels": ["basalt"]}
+
+
+@pytest.mark.parametrize("sizes", [(3,), (2, 0, 5), (0,), ()])
+def test_vectors_of_any_chunks(sizes):
+    rng = np.random.default_rng(0)
+    parts = [rng.standard_normal((size, 6), dtype=np.float32) for size in sizes]
+    column = pa.chunked_array([vector_column(part) for part in parts], pa.list_(pa.float32(), 6))
+    result = vectors(column)
+    np.testing.assert_array_equal(result, np.concatenate([*parts, np.empty((0, 6), np.float32)]))
+    assert (result.dtype, result.shape[1]) == (np.float32, 6)
+    assert result.flags.c_contiguous
+    assert result.flags.writeable
+
+
+def test_vectors_of_a_slice():
+    rows = np.arange(40, dtype=np.float32).reshape(10, 4)
+    column = pa.chunked_array([vector_column(rows)])
+    np.testing.assert_array_equal(vectors(column.slice(3, 5)), rows[3:8])
+
+
+def test_vector_column_of_rows_that_are_not_contiguous():
+    rows = np.arange(24, dtype=np.float64).reshape(4, 6)
+    column = vector_column(rows[:, ::2])
+    assert column.type == pa.list_(pa.float32(), 3)
+    assert column.to_pylist() == rows[:, ::2].tolist()
+
+
+def test_rows_of_a_small_csv(tmp_path):
+    path = tmp_path / "metadata.csv"
+    path.write_bytes(b'\xef\xbb\xbfsample_id,note\r\nS1,"a, b"\r\nS2,\r\n\r\n')
+    header, rows = read_rows(path, "the metadata", ["sample_id"])
+    assert header == ["sample_id", "note"]
+    assert rows == [{"sample_id": "S1", "note": "a, b"}, {"sample_id": "S2", "note": ""}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "metadata.csv: the metadata is empty, expected a header with sample_id, split"),
+        (b"\n\n", "metadata.csv: the metadata is empty, expected a header with sample_id, split"),
+        (b"sample_id,split\n", "metadata.csv: the metadata has a header but no rows"),
+        (b"sample_id,spilt\nS1,train\n", "metadata.csv, line 1: column 'split' is missing; found 'sample_id', 'spilt'"),
+        (b"sample_id,split,split\nS1,a,b\n", "metadata.csv, line 1: column 'split' occurs more than once"),
+        (b"sample_id,split\nS1,train\nS2\n", "metadata.csv, line 3: 1 values, the header has 2"),
+        (b"sample_id,split\nS1,train\n\nS2,train\n", "metadata.csv, line 3: 0 values, the header has 2"),
+        (b"sample_id,split\nS1,train\nS2,\xb5\n", "metadata.csv, line 3: not UTF-8 text"),
+        ("sample_id,split\nS1,train\n".encode("utf-16"), "metadata.csv: looks like UTF-16 or binary data"),
+    ],
+)
+def test_bad_small_csvs(tmp_path, content, message):
+    (tmp_path / "metadata.csv").write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(message)):
+        read_rows(tmp_path / "metadata.csv", "the metadata", ["sample_id", "split"])
+
+
+def test_small_csvs_that_are_no_files(tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv: the metadata does not exist"):
+        read_rows(tmp_path / "none.csv", "the metadata", ["sample_id"])
+    with pytest.raises(InputError, match="the metadata is a directory, expected a file"):
+        read_rows(tmp_path, "the metadata", ["sample_id"])
