@@ -179,8 +179,7 @@ def main() -> int:
         "bare_arrow_over_ours": times["bare_arrow"]["minimum_ms"] / times["ionscape"]["minimum_ms"],
     }
     met = {
-        name: measured[name] >= bound if sign == ">=" else measured[name] <= bound
-        for name, (sign, bound) in CLAIMS.items()
+        name: measured[name] >= bound if sign == ">=" else measured[name] <= bound for name, (sign, bound) in CLAIMS.items()
     }
     result = {
         "machine": facts,
@@ -192,9 +191,7 @@ def main() -> int:
         "ratios_of_medians": {name: measured[name] for name in of_minima},
         "ratios_of_minima": of_minima,
         "store_and_load": stored,
-        "claims": {
-            name: f"{sign} {bound}: {'met' if met[name] else 'NOT met'}" for name, (sign, bound) in CLAIMS.items()
-        },
+        "claims": {name: f"{sign} {bound}: {'met' if met[name] else 'NOT met'}" for name, (sign, bound) in CLAIMS.items()},
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(result, indent=2) + "\n")

@@ -22,9 +22,7 @@ def reference(image, normalization):
 def random_images(seed, shape=(3, 16, 12)):
     """Intensities over seven decades, with negatives, empty rows and columns, and an all-negative row."""
     rng = np.random.default_rng(seed)
-    images = (10.0 ** rng.uniform(-7, 0, shape)).astype(np.float32) * rng.choice([1, 1, 1, -1], shape).astype(
-        np.float32
-    )
+    images = (10.0 ** rng.uniform(-7, 0, shape)).astype(np.float32) * rng.choice([1, 1, 1, -1], shape).astype(np.float32)
     images[:, 3] = 0
     images[:, :, 5] = 0
     images[:, 7] = -np.abs(images[:, 7])

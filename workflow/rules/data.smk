@@ -2,8 +2,6 @@
 
 
 rule simulate_example:
-    message:
-        "Simulating the example data set"
     input:
         library=workflow.source_path("../../resources/ei_library.csv"),
     output:
@@ -12,8 +10,6 @@ rule simulate_example:
         submission_format=f"{RESULTS}/data/submission_format.csv",
         compounds=f"{RESULTS}/data/compounds.csv",
         runs=[directory(f"{RESULTS}/data/{split}_features") for split in ("train", "val", "test")],
-    params:
-        example=CONFIG["example"],
     log:
         f"{RESULTS}/logs/simulate_example.log",
     benchmark:
@@ -23,13 +19,15 @@ rule simulate_example:
         mem_mb=1000,
         runtime=10,
         gpu=0,
+    params:
+        example=CONFIG["example"],
+    message:
+        "Simulating the example data set"
     script:
         "../scripts/simulate_example.py"
 
 
 rule check_dataset:
-    message:
-        "Checking metadata, labels and every run of {params.root}"
     input:
         metadata=DATA.metadata,
         labels=DATA.labels,
@@ -38,12 +36,6 @@ rule check_dataset:
         # update: a data set that fails the check leaves the earlier table and page as they were
         samples=update(f"{RESULTS}/samples.parquet"),
         page=update(f"{RESULTS}/check.html"),
-    params:
-        root=DATA.root,
-        columns=COLUMNS,
-        side=DATASET["side"],
-        grid=GRID,
-        version=version("samples"),
     log:
         f"{RESULTS}/logs/check_dataset.log",
     benchmark:
@@ -53,21 +45,24 @@ rule check_dataset:
         mem_mb=2000,
         runtime=60,
         gpu=0,
+    params:
+        root=DATA.root,
+        columns=COLUMNS,
+        side=DATASET["side"],
+        grid=GRID,
+        version=version("samples"),
+    message:
+        "Checking metadata, labels and every run of {params.root}"
     script:
         "../scripts/check_dataset.py"
 
 
 rule assign_folds:
-    message:
-        "Assigning the training samples to folds"
     input:
         samples=f"{RESULTS}/samples.parquet",
         folds=DATA.folds or [],
     output:
         update(f"{RESULTS}/folds.parquet"),
-    params:
-        folds=CONFIG["folds"],
-        version=version("folds"),
     log:
         f"{RESULTS}/logs/assign_folds.log",
     benchmark:
@@ -77,5 +72,10 @@ rule assign_folds:
         mem_mb=1000,
         runtime=10,
         gpu=0,
+    params:
+        folds=CONFIG["folds"],
+        version=version("folds"),
+    message:
+        "Assigning the training samples to folds"
     script:
         "../scripts/assign_folds.py"

@@ -8,8 +8,6 @@ rule ensemble:
 
 
 rule collect_logits:
-    message:
-        "Collecting the logits of all models and folds"
     input:
         samples=f"{RESULTS}/samples.parquet",
         oof=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet", model=MODELS, fold=FOLDS),
@@ -17,8 +15,6 @@ rule collect_logits:
     output:
         oof=f"{RESULTS}/logits/oof.parquet",
         test=f"{RESULTS}/logits/test.parquet",
-    params:
-        version=version("logits"),
     log:
         f"{RESULTS}/logs/collect_logits.log",
     benchmark:
@@ -28,13 +24,15 @@ rule collect_logits:
         mem_mb=2000,
         runtime=10,
         gpu=0,
+    params:
+        version=version("logits"),
+    message:
+        "Collecting the logits of all models and folds"
     script:
         "../scripts/collect_logits.py"
 
 
 rule fit_ensemble:
-    message:
-        "Fitting the ensemble"
     input:
         samples=f"{RESULTS}/samples.parquet",
         folds=f"{RESULTS}/folds.parquet",
@@ -46,9 +44,6 @@ rule fit_ensemble:
         submission=f"{RESULTS}/ensemble/submission.csv",
         metrics=f"{RESULTS}/ensemble/metrics.json",
         leaderboard=f"{RESULTS}/ensemble/leaderboard.txt",
-    params:
-        ensemble=CONFIG["ensemble"],
-        version=version("logits"),
     log:
         f"{RESULTS}/logs/fit_ensemble.log",
     benchmark:
@@ -58,5 +53,10 @@ rule fit_ensemble:
         mem_mb=2000,
         runtime=30,
         gpu=0,
+    params:
+        ensemble=CONFIG["ensemble"],
+        version=version("logits"),
+    message:
+        "Fitting the ensemble"
     script:
         "../scripts/fit_ensemble.py"

@@ -7,17 +7,10 @@ rule images:
 
 
 rule render_images:
-    message:
-        "Rendering runs as images, shard {wildcards.scatteritem}"
     input:
         samples=f"{RESULTS}/samples.parquet",
     output:
         f"{RESULTS}/images/raw/{{scatteritem}}.parquet",
-    params:
-        root=DATA.root,
-        columns=COLUMNS,
-        grid=GRID,
-        version=version("images"),
     log:
         f"{RESULTS}/logs/render_images/{{scatteritem}}.log",
     benchmark:
@@ -27,19 +20,22 @@ rule render_images:
         mem_mb=2000,
         runtime=60,
         gpu=0,
+    params:
+        root=DATA.root,
+        columns=COLUMNS,
+        grid=GRID,
+        version=version("images"),
+    message:
+        "Rendering runs as images, shard {wildcards.scatteritem}"
     script:
         "../scripts/render_images.py"
 
 
 rule normalize_images:
-    message:
-        "Normalizing images: {wildcards.normalization}"
     input:
         gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
     output:
         f"{RESULTS}/images/{{normalization}}.parquet",
-    params:
-        version=version("images"),
     log:
         f"{RESULTS}/logs/normalize_images/{{normalization}}.log",
     benchmark:
@@ -49,20 +45,19 @@ rule normalize_images:
         mem_mb=2000,
         runtime=30,
         gpu=0,
+    params:
+        version=version("images"),
+    message:
+        "Normalizing images: {wildcards.normalization}"
     script:
         "../scripts/normalize_images.py"
 
 
 rule extract_features:
-    message:
-        "Extracting per-mass statistics of all runs"
     input:
         gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
     output:
         f"{RESULTS}/features.parquet",
-    params:
-        features=CONFIG["features"],
-        version=version("features"),
     log:
         f"{RESULTS}/logs/extract_features.log",
     benchmark:
@@ -72,5 +67,10 @@ rule extract_features:
         mem_mb=4000,
         runtime=30,
         gpu=0,
+    params:
+        features=CONFIG["features"],
+        version=version("features"),
+    message:
+        "Extracting per-mass statistics of all runs"
     script:
         "../scripts/extract_features.py"

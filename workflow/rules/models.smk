@@ -7,8 +7,6 @@ rule train:
 
 
 rule train_fold:
-    message:
-        "Training {wildcards.model}, fold {wildcards.fold}"
     input:
         samples=f"{RESULTS}/samples.parquet",
         folds=f"{RESULTS}/folds.parquet",
@@ -19,9 +17,6 @@ rule train_fold:
         weights=f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors",
         facts=f"{RESULTS}/models/{{model}}/fold{{fold}}/model.json",
         history=f"{RESULTS}/models/{{model}}/fold{{fold}}/history.parquet",
-    params:
-        settings=lambda wildcards: MODELS[wildcards.model],
-        version=[version("logits"), version("history")],
     log:
         f"{RESULTS}/logs/train_fold/{{model}}/fold{{fold}}.log",
     benchmark:
@@ -31,5 +26,10 @@ rule train_fold:
         mem_mb=lambda wildcards: family(wildcards).mem_mb,
         runtime=lambda wildcards: family(wildcards).runtime,
         gpu=lambda wildcards: family(wildcards).gpu,
+    params:
+        settings=lambda wildcards: MODELS[wildcards.model],
+        version=[version("logits"), version("history")],
+    message:
+        "Training {wildcards.model}, fold {wildcards.fold}"
     script:
         "../scripts/train_fold.py"

@@ -1,6 +1,7 @@
 """Extracts per-mass statistics of all images, for table models."""
 
 import pyarrow as pa
+
 from ionscape.features import extract_features
 from ionscape.images import stream_images
 from ionscape.scripting import door

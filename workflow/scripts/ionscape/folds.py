@@ -50,7 +50,7 @@ def given_folds(rows: list[dict[str, str]], ids: Sequence[str], count: int, path
             problems.append(f"{path}, line {line}, column 'sample_id': {sample!r} is not a training sample")
         elif sample in found:
             problems.append(f"{path}, line {line}, column 'sample_id': {sample!r} occurs more than once")
-        if not text.isdigit() or int(text) >= count:
+        if not (text.isascii() and text.isdigit()) or int(text) >= count:
             problems.append(f"{path}, line {line}, column 'fold': {text!r}, expected 0–{count - 1} (folds.count = {count})")
             text = "0"
         found[sample] = int(text)

@@ -40,7 +40,7 @@ def frequencies(labels: np.ndarray, folds: np.ndarray, train_only: np.ndarray) -
     result = np.empty(labels.shape)
     for fold in np.unique(folds):
         rest = np.concatenate([labels[folds != fold], train_only])
-        result[folds == fold] = rest.mean(axis=0)
+        result[folds == fold] = rest.mean(axis=0, dtype=np.float64)
     return result
 
 

@@ -126,14 +126,15 @@ def summarize(
 
 def predict_test(test: Logits, members: list[str], clip: float) -> dict[str, np.ndarray]:
     """Probabilities [labels] of each test sample: averaged over folds, then clipped logits over models."""
-    per_model = []
+    per_model, order = [], None
     for name in members:
         rows = test.model == name
         parts = [(test.ids[rows & (test.fold == k)], test.values[rows & (test.fold == k)]) for k in np.unique(test.fold)]
-        if any(list(ids) != list(parts[0][0]) for ids, _ in parts):
-            raise InputError(f"model {name}: its folds predicted different test samples")
+        order = order or list(parts[0][0])
+        if any(list(ids) != order for ids, _ in parts):
+            raise InputError(f"model {name}: its folds, or other models, predicted different test samples")
         per_model.append(average_folds(np.stack([values for _, values in parts])))
-    return dict(zip(parts[0][0], combine(np.stack(per_model), clip), strict=True))
+    return dict(zip(order, combine(np.stack(per_model), clip), strict=True))
 
 
 def _submission(facts: dict, test: Logits, members: list[str], clip: float) -> str:

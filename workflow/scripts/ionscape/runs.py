@@ -66,9 +66,7 @@ def read_run(path: str | Path, columns: dict[str, str]) -> Run:
         table = pacsv.read_csv(
             pa.BufferReader(content),
             read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
-            convert_options=pacsv.ConvertOptions(
-                include_columns=names, column_types=dict.fromkeys(names, pa.float64())
-            ),
+            convert_options=pacsv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.float64())),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise InputError(_find_fault(path, content, names) or f"{path}: cannot be read as CSV: {error}") from error

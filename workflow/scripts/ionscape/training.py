@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
 
 from .augment import add_positions, mixup, resize_time, scale_intensity, scale_masses, to_channels
 from .models.data import Samples
@@ -139,7 +139,7 @@ def train(
     steps = len(batches) * settings["epochs"]
     warmup = round(len(batches) * settings["warmup_epochs"])
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings["rate"], weight_decay=settings["weight_decay"], fused=where.type == "cuda"
+        network.parameters(), lr=settings["rate"], weight_decay=settings["weight_decay"], fused=True
     )
     history, best, best_logits, best_state = [], math.inf, None, {}
     step = 0

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import torch
 
-from . import torchvision_ops  # noqa: F401  (before timm)
 from ..tables import write_text
-
-import timm  # noqa: E402  isort: skip
+from .torchvision_ops import timm
 
 HEIGHT, WIDTHS, STRIDE = 256, (128, 160, 256), 32
 

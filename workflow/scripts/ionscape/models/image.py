@@ -47,8 +47,8 @@ class Model:
         """Trains on one device (METHOD, Training); deterministic on the same machine with the same ``threads``.
 
         Raises:
-            InputError: fewer training samples than a batch, weights that cannot be had, or images that the backbone does
-                not accept.
+            InputError: fewer training samples than a batch, weights that cannot be had, or a drop_path_rate that the
+                backbone does not have.
         """
         if len(training_samples) < settings["batch_size"]:
             raise InputError(f"{len(training_samples)} training samples do not fill a batch of {settings['batch_size']}")
@@ -94,6 +94,10 @@ def _build(settings: dict, masses: int, labels: int, weights: dict) -> Network:
     backbone = settings["backbone"]
     try:
         return Network(backbone, settings["head"], masses, labels, settings["drop_path_rate"], weights)
+    except TypeError as error:
+        if settings["drop_path_rate"] and "drop_path_rate" in str(error):
+            raise InputError(f"drop_path_rate: {backbone} has none; set it to 0") from error
+        raise
     except Exception as error:
         chain = {type(cause).__name__ for cause in (error, error.__cause__, error.__context__) if cause}
         if settings["pretrained"] is True and weights["pretrained"] and chain & set(HUB_ERRORS):

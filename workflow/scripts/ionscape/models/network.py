@@ -3,9 +3,7 @@
 import torch
 from torch import nn
 
-from . import torchvision_ops  # noqa: F401  (before timm)
-
-import timm  # noqa: E402  isort: skip
+from .torchvision_ops import timm
 
 #: Image channels (2) and positions (2).
 INPUT_CHANNELS = 4

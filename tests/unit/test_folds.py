@@ -1,0 +1,253 @@
+"""Folds, and train_fold against a logistic regression fitted by hand: no sample is scored by a model that saw it."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import StandardScaler
+
+from ionscape.config import load_config
+from ionscape.errors import InputError, InputErrors
+from ionscape.fitting import collect_logits, config_hash, load_samples, logit_table, split_fold, train_fold
+from ionscape.folds import ALWAYS, assign_folds, given_folds, join_folds, training_part
+from ionscape.models.data import Samples
+
+SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
+LABELS = ["aromatic", "mineral"]
+
+
+def rare_labels(seed, samples=203):
+    """Labels as rare and as correlated as the challenge's."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((samples, 5)) < [0.05, 0.1, 0.15, 0.3, 0.5]).astype(np.float32)
+    labels[:, 4] = np.maximum(labels[:, 4], labels[:, 0])
+    return labels
+
+
+def unevenness(labels, folds, count):
+    """The largest distance of a label's positives in a fold from an even share."""
+    positives = np.array([labels[folds == fold].sum(axis=0) for fold in range(count)])
+    return np.abs(positives - labels.sum(axis=0) / count).max()
+
+
+def plain_folds(samples, count, seed):
+    folds = np.empty(samples, dtype=int)
+    for fold, (_, validation) in enumerate(KFold(count, shuffle=True, random_state=seed).split(np.zeros(samples))):
+        folds[validation] = fold
+    return folds
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_sample_validates_one_fold_and_labels_are_spread_evenly(seed):
+    labels = rare_labels(seed)
+    folds = assign_folds(labels, 5, seed)
+    assert folds.dtype == np.int32
+    assert folds.shape == (203,)
+    sizes = np.bincount(folds, minlength=5)
+    assert len(sizes) == 5
+    assert np.abs(sizes - 203 / 5).max() < 4
+    assert unevenness(labels, folds, 5) < 2
+    assert unevenness(labels, folds, 5) < unevenness(labels, plain_folds(203, 5, seed), 5)
+
+
+def test_folds_depend_on_the_seed_only():
+    labels = rare_labels(0)
+    folds = assign_folds(labels, 5, 42)
+    np.random.seed(1)  # noqa: NPY002 (the global state must not matter)
+    np.testing.assert_array_equal(assign_folds(labels, 5, 42), folds)
+    assert (assign_folds(labels, 5, 43) != folds).any()
+
+
+def test_more_folds_than_samples():
+    with pytest.raises(InputError, match=r"3 training samples cannot be split into 4 folds; lower folds\.count"):
+        assign_folds(np.eye(3), 4, 0)
+
+
+def rows(*pairs):
+    return [{"sample_id": sample, "fold": fold} for sample, fold in pairs]
+
+
+def test_given_folds_in_the_order_of_the_samples():
+    folds = given_folds(rows(("c", "1"), ("a", " 0 "), ("b", "1")), ["a", "b", "c"], 2, "f.csv")
+    assert folds.tolist() == [0, 1, 1]
+    assert folds.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("given", "messages"),
+    [
+        ([("a", "0")], ["f.csv: training sample 'b' has no fold"]),
+        ([("a", "0"), ("b", "0")], ["f.csv, column 'fold': no sample has fold 1"]),
+        ([("a", "0"), ("b", "1"), ("a", "1")], ["f.csv, line 4, column 'sample_id': 'a' occurs more than once"]),
+        ([("a", "0"), ("b", "1"), ("x", "1")], ["f.csv, line 4, column 'sample_id': 'x' is not a training sample"]),
+        *(
+            ([("a", "0"), ("b", fold)], [f"f.csv, line 3, column 'fold': {fold!r}, expected 0–1 (folds.count = 2)"])
+            for fold in ("2", "-1", "1.0", "", "one")
+        ),
+        (
+            [("x", "9"), ("a", "0")],
+            [
+                "f.csv, line 2, column 'sample_id': 'x' is not a training sample",
+                "f.csv, line 2, column 'fold': '9', expected 0–1 (folds.count = 2)",
+                "f.csv: training sample 'b' has no fold",
+            ],
+        ),
+    ],
+)
+def test_given_folds_that_cannot_be_used(given, messages):
+    with pytest.raises(InputErrors) as caught:
+        given_folds(rows(*given), ["a", "b"], 2, "f.csv")
+    assert caught.value.problems == messages
+
+
+def samples_table():
+    """T1 and T2 in train, V1 labelled and V2 unlabelled in val, X unlabelled in test."""
+    return pa.table(
+        {
+            "sample_id": ["V1", "T2", "X", "T1", "V2"],
+            "split": ["val", "train", "test", "train", "val"],
+            "aromatic": pa.array([1, 0, None, 1, None], pa.float32()),
+            "mineral": pa.array([0, 1, None, 1, None], pa.float32()),
+        }
+    )
+
+
+def test_folds_are_drawn_of_the_train_split():
+    ids, labels = training_part(samples_table(), LABELS)
+    assert ids == ["T2", "T1"]
+    assert labels.tolist() == [[0, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("train_val", "expected"),
+    [(False, {"T2": 0, "T1": 1}), (True, {"V1": ALWAYS, "T2": 0, "T1": 1})],
+)
+def test_other_labelled_samples_are_always_trained_on_or_left_out(train_val, expected):
+    table = join_folds(samples_table(), "aromatic", ["T2", "T1"], np.array([0, 1], dtype=np.int32), train_val)
+    assert table.to_pydict() == {"sample_id": list(expected), "fold": list(expected.values())}
+    assert table["fold"].type == pa.int32()
+
+
+def test_split_fold_is_a_partition():
+    rng = np.random.default_rng(0)
+    ids = [f"S{n}" for n in range(60)]
+    folds = {sample: int(fold) for sample, fold in zip(ids[:50], rng.integers(ALWAYS, 3, 50), strict=True)}
+    seen = []
+    for fold in range(3):
+        training, validation = split_fold(ids, folds, fold)
+        assert set(training).isdisjoint(validation)
+        assert sorted([*training, *validation]) == list(range(50))  # those without a fold do neither
+        assert [folds[ids[row]] for row in validation] == [fold] * len(validation)
+        assert (np.diff(training) > 0).all()
+        assert (np.diff(validation) > 0).all()
+        seen += list(validation)
+    assert sorted(seen) == [row for row in range(50) if folds[ids[row]] != ALWAYS]
+
+
+def random_samples(seed, n=60, columns=6):
+    """Of which the last 12 are unlabelled, and 8 more labelled outside train."""
+    rng = np.random.default_rng(seed)
+    inputs = rng.standard_normal((n, columns)).astype(np.float32)
+    labels = (inputs[:, :2] + rng.standard_normal((n, 2)) > 0.3).astype(np.float32)
+    labels[-12:] = np.nan
+    samples = Samples([f"S{i}" for i in range(n)], inputs, rng.integers(0, 2, n), labels)
+    folds = {f"S{i}": int(fold) for i, fold in enumerate(rng.permutation(np.arange(n - 20) % 3))}
+    return samples, folds | {f"S{i}": ALWAYS for i in range(n - 20, n - 12)}
+
+
+def settings(**given):
+    model = {"family": "table", "algorithm": "logistic_regression", **given}
+    return load_config({"models": {"m": model}}, SCHEMAS)["models"]["m"]
+
+
+def by_hand(samples, train, predict, c):
+    """Logits of the rows ``predict`` by models that are fitted on the rows ``train`` and no other."""
+    x = np.column_stack([samples.inputs, samples.side.astype(np.float32)])
+    scaler = StandardScaler().fit(x[train])
+    result = []
+    for label in range(samples.labels.shape[1]):
+        model = LogisticRegression(C=c, max_iter=1000).fit(scaler.transform(x[train]), samples.labels[train, label])
+        result.append(model.decision_function(scaler.transform(x[predict])))
+    return np.column_stack(result)
+
+
+@pytest.mark.parametrize("fold", range(3))
+@pytest.mark.parametrize("train_val", [True, False])
+def test_out_of_fold_logits_are_of_a_model_fitted_on_the_other_folds(fold, train_val):
+    samples, folds = random_samples(fold)
+    if not train_val:
+        folds = {sample: f for sample, f in folds.items() if f != ALWAYS}
+    predict = np.isnan(samples.labels[:, 0])
+    result = train_fold(samples, predict, folds, fold, LABELS, settings(c=0.1), 2, lambda row: None)
+
+    inside = [row for row, sample in enumerate(samples.ids) if folds.get(sample) == fold]
+    outside = [row for row, sample in enumerate(samples.ids) if sample in folds and folds[sample] != fold]
+    tested = list(range(48, 60))
+    assert len(outside) == 40 - len(inside) + 8 * train_val
+    assert result.validation == [f"S{row}" for row in inside]
+    assert result.predicted == [f"S{row}" for row in tested]
+    np.testing.assert_allclose(result.oof, by_hand(samples, outside, inside, 0.1), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(result.test, by_hand(samples, outside, tested, 0.1), rtol=1e-3, atol=1e-4)
+    probabilities = 1 / (1 + np.exp(-result.oof.astype(np.float64)))
+    losses = [log_loss(samples.labels[inside, k], probabilities[:, k], labels=[0, 1]) for k in range(2)]
+    assert result.log_loss == pytest.approx(np.mean(losses), rel=1e-6)
+
+
+def test_a_folds_own_labels_change_its_score_only():
+    samples, folds = random_samples(7)
+    predict = np.isnan(samples.labels[:, 0])
+    inside = np.array([folds.get(sample) == 1 for sample in samples.ids])
+    flipped = np.where(inside[:, None], 1 - samples.labels, samples.labels)
+    spoiled = Samples(samples.ids, samples.inputs, samples.side, flipped)
+    first, second = (
+        train_fold(given, predict, folds, 1, LABELS, settings(), 1, lambda row: None) for given in (samples, spoiled)
+    )
+    np.testing.assert_array_equal(first.oof, second.oof)
+    np.testing.assert_array_equal(first.test, second.test)
+    assert first.log_loss != second.log_loss
+
+
+def test_nothing_to_predict():
+    samples, folds = random_samples(3)
+    result = train_fold(samples, np.zeros(60, bool), folds, 0, LABELS, settings(), 1, lambda row: None)
+    assert (result.predicted, result.test.shape) == ([], (0, 2))
+
+
+def test_inputs_of_other_samples_or_in_another_order():
+    table = samples_table().append_column("side", pa.array([0, 1, 0, 1, 0], pa.int8()))
+    table = table.append_column("predict", pa.array([False, False, True, False, True]))
+    ids, inputs = table["sample_id"].to_pylist(), np.zeros((5, 3), np.float32)
+    samples, predict = load_samples(table, LABELS, ids, inputs)
+    assert (samples.ids, predict.tolist()) == (ids, [False, False, True, False, True])
+    np.testing.assert_array_equal(samples.labels, [[1, 0], [0, 1], [np.nan] * 2, [1, 1], [np.nan] * 2])
+    for other in (ids[::-1], ids[:-1], [*ids[:-1], "Y"]):
+        with pytest.raises(InputError, match=r"not of the samples in samples\.parquet"):
+            load_samples(table, LABELS, other, inputs)
+
+
+def test_collected_logits_keep_the_order_given():
+    parts = [
+        (logit_table(["b", "a"], LABELS, np.array([[1, 2], [3, 4]])), {"model": "m2", "fold": 1}),
+        (logit_table([], LABELS, np.empty((0, 2))), {"model": "m2", "fold": 0}),
+        (logit_table(["c"], LABELS, np.array([[5, 6]])), {"model": "m1", "fold": 0}),
+    ]
+    table = collect_logits(parts)
+    assert table.to_pydict() == {
+        "model": ["m2", "m2", "m1"],
+        "fold": [1, 1, 0],
+        "sample_id": ["b", "a", "c"],
+        "aromatic": [1, 3, 5],
+        "mineral": [2, 4, 6],
+    }
+    assert table["mineral"].type == pa.float32()
+
+
+def test_the_configs_hash_sees_every_value_and_no_order():
+    settings = {"family": "table", "rate": 0.1}
+    assert config_hash(settings) == config_hash({"rate": 0.1, "family": "table"})
+    assert config_hash(settings) != config_hash({**settings, "rate": 0.2})
+    assert len(config_hash(settings)) == 16
