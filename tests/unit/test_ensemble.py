@@ -427,7 +427,9 @@ def test_missing_logits_are_refused(study):
 def test_folds_that_predicted_different_samples_are_refused(study):
     ids = study.test.ids.copy()
     ids[0] = "X9"
-    with pytest.raises(InputError, match=rf"model {MODELS[0]}: its folds predicted different test samples"):
+    with pytest.raises(
+        InputError, match=rf"model {MODELS[0]}: its folds, or other models, predicted different test samples"
+    ):
         predict_test(spoil(study.test, ids=ids), MODELS, CLIP)
 
 

@@ -22,11 +22,12 @@ Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
         "number",
-        lambda _, value: (
-            isinstance(value, int | float) and value is not True and value is not False and math.isfinite(value)
-        ),
+        lambda _, value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
     ),
 )
+
+#: Texts that are no strings where another type is allowed too, in YAML's and in Python's spelling.
+YAML_WORDS = ("null", "None", "true", "false", "True", "False")
 
 #: METHOD, Network: EfficientNets with head ``full`` drop paths at this rate.
 EFFICIENTNET_DROP_PATH = 0.1
