@@ -348,3 +348,25 @@ def test_several_unknown_keys_each_have_their_path():
     assert "models.m.epoch: unknown key" in text
     assert "models.m.sed: unknown key" in text
     assert "did you mean 'seed'?" in text
+
+
+def test_no_description_of_the_schema_is_cut_short():
+    """In YAML's flow style an unquoted comma ends a value and makes the rest a key."""
+
+    def walk(schema, path):
+        if not isinstance(schema, dict):
+            return
+        if isinstance(schema.get("description"), str):
+            assert schema["description"].endswith("."), path
+        for key, value in schema.items():
+            assert value is not None or key == "default", f"{path}.{key}"
+            walk(value, f"{path}.{key}")
+
+    walk(SCHEMA, "")
+
+
+def test_the_order_of_keys_means_nothing():
+    """Snakemake compares params as text: sorting a config's keys must not train everything again."""
+    one = load({"m": {"family": "table", "algorithm": "lightgbm", "trees": 5}})
+    other = load({"m": {"trees": 5, "algorithm": "lightgbm", "family": "table"}})
+    assert str(one) == str(other)

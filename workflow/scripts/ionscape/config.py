@@ -128,16 +128,14 @@ def _coerce(value: Any, schema: dict) -> Any:
 
 
 def _fill(value: Any, schema: dict) -> Any:
-    """Adds the schema's defaults, into nested objects too."""
+    """Adds the schema's defaults, into nested objects too, and takes its order: how a file is sorted changes no param."""
     if not isinstance(value, dict):
         return value
-    filled = dict(value)
+    filled = {}
     for key, inner in schema.get("properties", {}).items():
-        if key not in filled and "default" in inner:
-            filled[key] = inner["default"]
-        if key in filled:
-            filled[key] = _fill(filled[key], inner)
-    return filled
+        if key in value or "default" in inner:
+            filled[key] = _fill(value.get(key, inner.get("default")), inner)
+    return {**filled, **{key: item for key, item in value.items() if key not in filled}}
 
 
 def _describe(error: jsonschema.ValidationError, prefix: tuple[str, ...] = (), hint: str = "") -> str:

@@ -1,0 +1,238 @@
+"""Whole runs: what they leave, what is run again, what bad input does, and what each preset plans."""
+
+import csv
+import hashlib
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+QUICK = ("--cores", "2", "--configfile", "resources/presets/quick.yaml")
+MODELS = ("lightgbm", "logistic-regression", "lite0-mass")
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.workflow
+
+
+def jobs(result) -> dict[str, int]:
+    """The job table of a dry run: rule → number of jobs."""
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, re.M)}
+
+
+def fingerprints(folder: Path) -> dict[str, str]:
+    """MD5 of every result, logs and benchmarks left out."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    kept = [path for path in paths if not {"logs", "benchmarks"} & set(path.relative_to(folder).parts)]
+    return {str(path.relative_to(folder)): hashlib.md5(path.read_bytes()).hexdigest() for path in kept}
+
+
+def ids(path: Path) -> list[str]:
+    return pq.read_table(path)["sample_id"].to_pylist()
+
+
+def test_a_run_leaves_what_the_readme_names(finished):
+    run = finished[0] / "results" / "quick"
+    with open(run / "ensemble/submission.csv", newline="") as stream:
+        submission = list(csv.DictReader(stream))
+    with open(run / "data/submission_format.csv", newline="") as stream:
+        wanted = list(csv.DictReader(stream))
+    assert [row["sample_id"] for row in submission] == [row["sample_id"] for row in wanted]
+    assert list(submission[0]) == list(wanted[0])
+    values = np.array([[float(value) for name, value in row.items() if name != "sample_id"] for row in submission])
+    assert ((values > 0) & (values < 1)).all()
+    assert len(np.unique(values.round(6), axis=0)) > 1  # they depend on the run
+
+    board = (run / "ensemble/leaderboard.txt").read_text()
+    for name in (*MODELS, "ensemble", "ensemble (nested)", "constant frequencies"):
+        assert re.search(rf"^{re.escape(name)} .*0\.\d{{4}}", board, re.M), board
+    metrics = json.loads((run / "ensemble/metrics.json").read_text())
+    assert set(metrics["models"]) == set(MODELS)
+    ensemble = json.loads((run / "ensemble/ensemble.json").read_text())
+    assert set(ensemble["paths"]) == {"grow", "drop"}
+    assert [len(step["members"]) for step in ensemble["paths"]["grow"]] == [1, 2, 3]
+    assert set(ensemble["members"]) <= set(MODELS)
+    assert "aromatic" in (run / "check.html").read_text()
+
+
+def test_no_sample_is_scored_by_a_model_that_saw_it(finished):
+    run = finished[0] / "results" / "quick"
+    samples = pq.read_table(run / "samples.parquet").to_pydict()
+    split = dict(zip(samples["sample_id"], samples["split"], strict=True))
+    fold_of = dict(zip(*pq.read_table(run / "folds.parquet").to_pydict().values(), strict=True))
+    assert set(fold_of) == {sample for sample in split if split[sample] == "train"}
+    for model in MODELS:
+        scored = [ids(run / f"models/{model}/fold{fold}/oof.parquet") for fold in (0, 1)]
+        assert [set(part) for part in scored] == [{s for s in fold_of if fold_of[s] == fold} for fold in (0, 1)]
+        assert scored[0] == [sample for sample in samples["sample_id"] if fold_of.get(sample) == 0]  # in metadata order
+        for fold in (0, 1):
+            predicted = ids(run / f"models/{model}/fold{fold}/test.parquet")
+            assert predicted == [sample for sample in samples["sample_id"] if split[sample] == "test"]
+    assert sorted(ids(run / "ensemble/oof.parquet")) == sorted(fold_of)
+
+
+def test_each_training_says_what_it_was(finished):
+    folder = finished[0] / "results/quick/models/lite0-mass"
+    for fold in (0, 1):
+        facts = json.loads((folder / f"fold{fold}/model.json").read_text())
+        stored = json.loads(pq.read_schema(folder / f"fold{fold}/oof.parquet").metadata[b"ionscape"])
+        for key in ("model", "fold", "seed", "config_hash", "best_epoch", "log_loss"):
+            assert facts[key] == stored[key]
+        assert (facts["fold"], facts["best_epoch"]) == (fold, 1)
+        history = pq.read_table(folder / f"fold{fold}/history.parquet").to_pydict()
+        assert history["epoch"] == [1]
+        assert history["validation_loss"][0] == pytest.approx(facts["log_loss"], abs=1e-6)
+
+
+def test_nothing_changed_nothing_to_do(finished):
+    result = finished[1](*QUICK, "-n")
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_one_models_epochs_rerun_its_folds_and_what_follows(finished):
+    folder, snakemake = finished
+    config = yaml.safe_load((folder / "resources/presets/quick.yaml").read_text())
+    config["models"]["lite0-mass"]["epochs"] = 2
+    (folder / "changed.yaml").write_text(yaml.safe_dump(config))
+    planned = jobs(snakemake("--cores", "2", "--configfile", "changed.yaml", "-n"))
+    assert planned == {"train_fold": 2, "collect_logits": 1, "fit_ensemble": 1, "all": 1, "total": 5}
+    config["models"]["lite0-mass"].pop("epochs")
+    config["models"]["more-trees"] = {"family": "table", "trees": 30}
+    (folder / "changed.yaml").write_text(yaml.safe_dump(config))
+    planned = jobs(snakemake("--cores", "2", "--configfile", "changed.yaml", "-n"))
+    assert planned == {"train_fold": 2, "collect_logits": 1, "fit_ensemble": 1, "all": 1, "total": 5}
+
+
+def test_the_same_config_gives_the_same_logits(copy_of_finished):
+    folder, snakemake = copy_of_finished
+    run = folder / "results/quick"
+    before = fingerprints(run / "models")
+    snakemake(*QUICK, "--forcerun", "train_fold")
+    after = fingerprints(run / "models")
+    changed = {name for name in before if before[name] != after[name]}
+    assert {Path(name).name for name in changed} <= {"history.parquet"}  # which holds seconds
+
+
+BAD = {
+    "text in a number": (b"0.1,18.0,abc", "column 'intensity': 'abc' is not a number"),
+    "infinite": (b"0.1,18.0,inf", "column 'intensity': 'inf' is not a number"),
+    "short row": (b"0.1,18.0", "2 values, the header has 3"),
+}
+
+
+@pytest.mark.parametrize(("line", "message"), BAD.values(), ids=BAD)
+def test_a_bad_run_is_one_message_and_leaves_earlier_results(copy_of_finished, line, message):
+    folder, snakemake = copy_of_finished
+    run = folder / "results/quick"
+    data = folder / "lab"
+    (run / "data").rename(data)
+    given = (*QUICK, "--config", "dataset={root: lab}")
+    path = next((data / "train_features").iterdir())
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    n = path.read_bytes().count(b"\n")
+    before = fingerprints(run)
+    result = snakemake(*given, fails=True)
+    said = result.stdout + result.stderr
+    assert said.count(message) == 1, said
+    assert re.search(rf"{re.escape(str(path.relative_to(folder)))}, line {n}\b", said), said
+    assert fingerprints(run) == before
+
+
+def test_bad_metadata_and_labels_are_shown_together(copy_of_finished):
+    folder, snakemake = copy_of_finished
+    data = folder / "lab"
+    (folder / "results/quick/data").rename(data)
+    before = fingerprints(folder / "results")
+    metadata = (data / "metadata.csv").read_text().splitlines()
+    cells = metadata[1].split(",")
+    metadata[1] = ",".join([*cells[:3], "../secret.csv", cells[4]])
+    metadata.append(metadata[2])
+    (data / "metadata.csv").write_text("\n".join(metadata) + "\n")
+    labels = (data / "train_labels.csv").read_text().splitlines()
+    labels[3] = re.sub(r",[01],", ",2,", labels[3], count=1)
+    (data / "train_labels.csv").write_text("\n".join(labels) + "\n")
+    said = snakemake(*QUICK, "--config", "dataset={root: lab}", fails=True).stderr
+    for message in (
+        "lab/metadata.csv, line 2, column 'features_path': '../secret.csv' leaves",
+        "occurs 2 times",
+        "'2' is not",
+    ):
+        assert message in said, said
+    assert fingerprints(folder / "results") == before
+
+
+def test_a_bad_config_stops_before_anything_runs(workflow):
+    folder, snakemake = workflow
+    (folder / "mine.yaml").write_text("modles: {a: {family: image}}\nmodels: {b: {family: image, backbone: resnet43}}\n")
+    said = snakemake("-n", "--configfile", "mine.yaml", fails=True).stderr
+    assert "modles: unknown key; did you mean 'models'?" in said
+    assert "models.b.backbone: timm" in said
+    assert "did you mean 'resnet34'?" in said or "did you mean 'resnet" in said
+    said = snakemake("-n", "--config", "dataset={root: nowhere}", fails=True).stderr
+    assert "dataset.root: 'nowhere' is not a folder" in said
+    assert not (folder / "results").exists()
+
+
+#: Preset → jobs of rules that depend on it, with the data folder that it expects.
+PLANS = {
+    "second-place": ("data/mars2", {"train_fold": 80, "normalize_images": 2, "render_images": 4}),
+    "mars1": ("data/mars1", {"train_fold": 45, "normalize_images": 2, "render_images": 4, "extract_features": 1}),
+    "mars1-cpu": ("data/mars1", {"train_fold": 20, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
+    "gcms-cpu": ("data/gcms", {"train_fold": 15, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
+    "quick": (None, {"train_fold": 6, "normalize_images": 1, "render_images": 2, "simulate_example": 1}),
+}
+
+
+def test_every_preset_is_planned_here():
+    assert {path.stem for path in (ROOT / "resources/presets").iterdir()} == set(PLANS)
+
+
+@pytest.mark.parametrize("preset", PLANS)
+def test_presets_plan(workflow, preset):
+    folder, snakemake = workflow
+    root, expected = PLANS[preset]
+    if root:
+        (folder / root).mkdir(parents=True)
+        (folder / root / "metadata.csv").write_text("sample_id,split,features_path\n")
+        (folder / root / "train_labels.csv").write_text("sample_id,basalt\n")
+    result = snakemake("-n", "--configfile", f"resources/presets/{preset}.yaml")
+    planned = jobs(result)
+    assert {rule: planned[rule] for rule in expected} == expected
+    assert planned["total"] == sum(n for rule, n in planned.items() if rule != "total")
+    training = re.findall(r"^rule train_fold:.*?resources: ([^\n]*)", result.stdout, re.M | re.S)
+    assert len(training) == expected["train_fold"]
+    on_gpu = sum("gpu=1" in line for line in training)
+    config = yaml.safe_load((folder / f"resources/presets/{preset}.yaml").read_text())
+    images = sum(model["family"] == "image" for model in config["models"].values())
+    assert on_gpu == images * config.get("folds", {}).get("count", 5)
+
+
+def test_the_flow(workflow):
+    _, snakemake = workflow
+    graph = snakemake("--rulegraph").stdout
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', graph))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", graph)}
+    flow = (
+        "simulate_example check_dataset render_images normalize_images train_fold collect_logits fit_ensemble all".split()
+    )
+    assert set(zip(flow, flow[1:], strict=False)) <= edges
+    assert {("render_images", "extract_features"), ("extract_features", "train_fold")} <= edges
+    assert {("check_dataset", "assign_folds"), ("assign_folds", "train_fold")} <= edges
+    assert "digraph" in snakemake("--dag").stdout
+
+
+def test_the_report(finished):
+    folder, snakemake = finished
+    snakemake(*QUICK, "--report", "report.html")
+    assert (folder / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("target", ["images", "train", "ensemble"])
+def test_named_targets(workflow, target):
+    planned = jobs(workflow[1]("-n", target))
+    assert planned[target] == 1
+    assert ("train_fold" in planned) == (target != "images")
+    assert ("fit_ensemble" in planned) == (target == "ensemble")
