@@ -18,9 +18,13 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.workflow
 
 
+def output(result) -> str:
+    return result.stdout + result.stderr
+
+
 def jobs(result) -> dict[str, int]:
     """The job table of a dry run: rule → number of jobs."""
-    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, re.M)}
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", output(result), re.M)}
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
@@ -89,7 +93,7 @@ def test_each_training_says_what_it_was(finished):
 
 def test_nothing_changed_nothing_to_do(finished):
     result = finished[1](*QUICK, "-n")
-    assert "Nothing to be done" in result.stdout + result.stderr
+    assert "Nothing to be done" in output(result)
 
 
 def test_one_models_epochs_rerun_its_folds_and_what_follows(finished):
@@ -135,7 +139,7 @@ def test_a_bad_run_is_one_message_and_leaves_earlier_results(copy_of_finished, l
     n = path.read_bytes().count(b"\n")
     before = fingerprints(run)
     result = snakemake(*given, fails=True)
-    said = result.stdout + result.stderr
+    said = output(result)
     assert said.count(message) == 1, said
     assert re.search(rf"{re.escape(str(path.relative_to(folder)))}, line {n}\b", said), said
     assert fingerprints(run) == before
@@ -154,7 +158,7 @@ def test_bad_metadata_and_labels_are_shown_together(copy_of_finished):
     labels = (data / "train_labels.csv").read_text().splitlines()
     labels[3] = re.sub(r",[01],", ",2,", labels[3], count=1)
     (data / "train_labels.csv").write_text("\n".join(labels) + "\n")
-    said = snakemake(*QUICK, "--config", "dataset={root: lab}", fails=True).stderr
+    said = output(snakemake(*QUICK, "--config", "dataset={root: lab}", fails=True))
     for message in (
         "lab/metadata.csv, line 2, column 'features_path': '../secret.csv' leaves",
         "occurs 2 times",
@@ -167,11 +171,10 @@ def test_bad_metadata_and_labels_are_shown_together(copy_of_finished):
 def test_a_bad_config_stops_before_anything_runs(workflow):
     folder, snakemake = workflow
     (folder / "mine.yaml").write_text("modles: {a: {family: image}}\nmodels: {b: {family: image, backbone: resnet43}}\n")
-    said = snakemake("-n", "--configfile", "mine.yaml", fails=True).stderr
+    said = output(snakemake("-n", "--configfile", "mine.yaml", fails=True))
     assert "modles: unknown key; did you mean 'models'?" in said
-    assert "models.b.backbone: timm" in said
-    assert "did you mean 'resnet34'?" in said or "did you mean 'resnet" in said
-    said = snakemake("-n", "--config", "dataset={root: nowhere}", fails=True).stderr
+    assert re.search(r"models.b.backbone: .* no model 'resnet43'; did you mean 'resnet\w+'", said)
+    said = output(snakemake("-n", "--config", "dataset={root: nowhere}", fails=True))
     assert "dataset.root: 'nowhere' is not a folder" in said
     assert not (folder / "results").exists()
 
@@ -202,12 +205,11 @@ def test_presets_plan(workflow, preset):
     planned = jobs(result)
     assert {rule: planned[rule] for rule in expected} == expected
     assert planned["total"] == sum(n for rule, n in planned.items() if rule != "total")
-    training = re.findall(r"^rule train_fold:.*?resources: ([^\n]*)", result.stdout, re.M | re.S)
-    assert len(training) == expected["train_fold"]
-    on_gpu = sum("gpu=1" in line for line in training)
+    gpus = re.findall(r": Training \S+, fold \d+ \(.*gpu=(\d)\)", output(result))
+    assert len(gpus) == expected["train_fold"]
     config = yaml.safe_load((folder / f"resources/presets/{preset}.yaml").read_text())
     images = sum(model["family"] == "image" for model in config["models"].values())
-    assert on_gpu == images * config.get("folds", {}).get("count", 5)
+    assert gpus.count("1") == images * config.get("folds", {}).get("count", 5)
 
 
 def test_the_flow(workflow):
@@ -215,10 +217,8 @@ def test_the_flow(workflow):
     graph = snakemake("--rulegraph").stdout
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', graph))
     edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", graph)}
-    flow = (
-        "simulate_example check_dataset render_images normalize_images train_fold collect_logits fit_ensemble all".split()
-    )
-    assert set(zip(flow, flow[1:], strict=False)) <= edges
+    flow = ["simulate_example", "check_dataset", "render_images", "normalize_images", "train_fold", "collect_logits"]
+    assert set(pairwise([*flow, "fit_ensemble", "all"])) <= edges
     assert {("render_images", "extract_features"), ("extract_features", "train_fold")} <= edges
     assert {("check_dataset", "assign_folds"), ("assign_folds", "train_fold")} <= edges
     assert "digraph" in snakemake("--dag").stdout

@@ -30,6 +30,6 @@ rule train_fold:
         settings=lambda wildcards: MODELS[wildcards.model],
         version=[version("logits"), version("history")],
     message:
-        "Training {wildcards.model}, fold {wildcards.fold}"
+        "Training {wildcards.model}, fold {wildcards.fold} (threads={threads}, gpu={resources.gpu})"
     script:
         "../scripts/train_fold.py"
