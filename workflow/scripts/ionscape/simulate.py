@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,36 +32,37 @@ BASE_PEAK = 999  #: relative intensity of a spectrum's largest ion
 
 # What is injected.
 SPLIT_SHARES = {"train": 0.80, "val": 0.08, "test": 0.12}  #: shares of the runs
-BLANK_SHARE = 0.10  #: share of runs without any compound
-DERIVATIZED_SHARE = 0.35  #: share of runs after derivatisation
-MIXTURE = (0.36, 0.26, 0.16, 0.11, 0.07, 0.04)  #: probabilities of 1, 2, … 6 compounds in a run that is no blank
-AMOUNT_DECADES = (2.7, 5.2)  #: log10 range of a base peak's apex, counts
+BLANK_SHARE = 0.08  #: share of runs without any compound
+DERIVATIZED_SHARE = 0.20  #: share of runs after derivatisation
+MIXTURE = (0.75, 0.25)  #: probabilities of 1, 2 compounds in a run that is no blank
+POPULARITY = 3.0  #: of compounds with the same families the n-th in the library is n^-POPULARITY as common as the first
+AMOUNT_DECADES = (4.6, 5.4)  #: log10 range of a base peak's apex, counts
 
 # Gas chromatography. Elution temperature is linear in the retention index; the oven decides when it is reached.
 ELUTION = (-20.0, 0.115)  #: °C at retention index 0, °C per index unit
 SCANS = (120, 250)  #: scans a run
 DELAY = (0.2, 6.0)  #: min before the first scan
-HOLD = (1.0, 5.0)  #: min at the start temperature
-START = (30.0, 60.0)  #: °C
-RAMP = (9.0, 26.0)  #: °C a minute, mean
-CURVATURE = (0.75, 1.3)  #: exponent of the ramp: 1 is linear, less is slow at the end
+HOLD = (2.0, 3.0)  #: min at the start temperature
+START = (40.0, 50.0)  #: °C
+RAMP = (14.0, 17.0)  #: °C a minute, mean
+CURVATURE = (0.95, 1.05)  #: exponent of the ramp: 1 is linear, less is slow at the end
 HOLD_SCALE = 40.0  #: °C below the start temperature at which retention falls to 1/e of the hold
 LAST_INDEX = 2300.0  #: retention index at which the recording ends
 SCAN_JITTER = 0.15  #: of a scan's interval
-PEAK_SIGMA = (0.8, 2.2)  #: Gaussian part's standard deviation, scans
+PEAK_SIGMA = (1.5, 3.0)  #: Gaussian part's standard deviation, scans
 PEAK_TAIL = (0.3, 1.5)  #: exponential part's time constant, multiples of the Gaussian part
 GAS_SIGMA = (0.02, 0.08)  #: Gaussian part of evolved gases, share of the run
 GAS_DELAY = (0.0, 0.5)  #: release after the run's start, share of the run
 
 # Mass spectrometry.
-TILT = 0.25  #: standard deviation of a run's mass discrimination, e-folds over 100 m/z
-ION_NOISE = 0.12  #: log standard deviation of an ion's relative abundance, one value a run and compound
+TILT = 0.15  #: standard deviation of a run's mass discrimination, e-folds over 100 m/z
+ION_NOISE = 0.10  #: log standard deviation of an ion's relative abundance, one value a run and compound
 SIGNAL_NOISE = 0.08  #: log standard deviation of each reading
 SHOT_NOISE = 25.0  #: variance a count
-CHEMICAL_NOISE = 45.0  #: typical noise level at m/z 0, counts; falls to 1/e over NOISE_MASS
+CHEMICAL_NOISE = 15.0  #: typical noise level at m/z 0, counts; falls to 1/e over NOISE_MASS
 NOISE_MASS = 220.0  #: m/z
 NOISE_SPREAD = 0.8  #: log standard deviation of the noise level over masses
-SPIKES = (5, 40)  #: isolated one-reading spikes a run
+SPIKES = (1, 6)  #: isolated one-reading spikes a run
 SPIKE_DECADES = (2.3, 4.5)  #: log10 counts
 THRESHOLD = (60.0, 140.0)  #: counts a reading must exceed to be listed
 MASS_OFFSET = 0.03  #: standard deviation of a run's calibration error, m/z
@@ -72,7 +74,7 @@ CARRIER = {4: 1.2e5}  #: helium
 AIR_WATER = {14: 1.5e3, 16: 9e2, 17: 5e3, 18: 2.4e4, 28: 2.2e4, 32: 5e3, 40: 1.2e3, 44: 2e3}
 BLEED = {73: 3e3, 96: 6e2, 133: 6e2, 147: 8e2, 191: 8e2, 207: 4e3, 208: 9e2, 221: 5e2, 281: 1.6e3, 355: 5e2}
 REAGENT = {45: 7e3, 59: 6e3, 73: 3e4, 75: 2e4, 77: 6e3, 115: 3e3, 131: 3e3, 147: 4e4, 148: 6e3, 149: 3e3}
-BACKGROUND_SPREAD = 0.5  #: log standard deviation of a background's level, one value a run
+BACKGROUND_SPREAD = 0.3  #: log standard deviation of a background's level, one value a run
 LEAK_DECAY = (0.15, 2.0)  #: time constant of air and water, share of the run
 BLEED_RISE = (0.12, 0.3)  #: e-folding of the column bleed, share of the run
 REAGENT_INDICES = (450.0, 1250.0)  #: retention indices between which reagent peaks elute
@@ -224,12 +226,19 @@ def _simulate(library: Sequence[Compound], rng: np.random.Generator, sample_id: 
 
 
 def _mixture(library: Sequence[Compound], rng: np.random.Generator, derivatized: bool) -> list[Compound]:
-    """Draws compounds without repetition; one is as rare as its most crowded family, which balances the labels."""
+    """Draws compounds without repetition: few of each kind are common and many rare, as in a laboratory's samples."""
     if rng.random() < BLANK_SHARE:
         return []
     parents = [compound for compound in library if not compound.derivative_of]
-    members = {family: sum(family in compound.families for compound in parents) for family in FAMILIES}
-    weights = np.array([1 / max(members[family] for family in compound.families) for compound in parents])
+    kinds = Counter(compound.families for compound in parents)
+    ranks: Counter[tuple[str, ...]] = Counter()
+    weights = np.empty(len(parents))
+    for index, compound in enumerate(parents):
+        ranks[compound.families] += 1
+        weights[index] = ranks[compound.families] ** -POPULARITY
+    for kind, members in kinds.items():  # a kind is as common as the root of its number of compounds
+        inside = np.array([compound.families == kind for compound in parents])
+        weights[inside] *= np.sqrt(members) / weights[inside].sum()
     size = min(rng.choice(len(MIXTURE), p=MIXTURE) + 1, len(parents))
     drawn = [parents[i] for i in rng.choice(len(parents), size, replace=False, p=weights / weights.sum())]
     if not derivatized:
