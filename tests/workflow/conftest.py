@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config.yaml", "workflow", "resources", "profiles")
+PARTS = ("Snakefile", "config.yaml", "workflow", "resources", "profiles", "envs")
 Snakemake = Callable[..., subprocess.CompletedProcess]
 
 

@@ -52,6 +52,11 @@ def version(kind):
     return FORMATS[kind][0]
 
 
+def data_root(wildcards):
+    """The folder that the paths of the runs are relative to."""
+    return DATA.root
+
+
 def family(wildcards):
     """What is known of a model's family before it runs."""
     return FAMILIES[MODELS[wildcards.model]["family"]]

@@ -14,6 +14,8 @@ rule simulate_example:
         f"{RESULTS}/logs/simulate_example.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate_example.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -21,6 +23,7 @@ rule simulate_example:
         gpu=0,
     params:
         example=CONFIG["example"],
+        version=version("example"),
     message:
         "Simulating the example data set"
     script:
@@ -40,13 +43,15 @@ rule check_dataset:
         f"{RESULTS}/logs/check_dataset.log",
     benchmark:
         f"{RESULTS}/benchmarks/check_dataset.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=2000,
         runtime=60,
         gpu=0,
     params:
-        root=DATA.root,
+        root=data_root,
         columns=COLUMNS,
         side=DATASET["side"],
         grid=GRID,
@@ -67,6 +72,8 @@ rule assign_folds:
         f"{RESULTS}/logs/assign_folds.log",
     benchmark:
         f"{RESULTS}/benchmarks/assign_folds.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=1000,

@@ -19,6 +19,8 @@ rule collect_logits:
         f"{RESULTS}/logs/collect_logits.log",
     benchmark:
         f"{RESULTS}/benchmarks/collect_logits.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -48,6 +50,8 @@ rule fit_ensemble:
         f"{RESULTS}/logs/fit_ensemble.log",
     benchmark:
         f"{RESULTS}/benchmarks/fit_ensemble.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=2000,

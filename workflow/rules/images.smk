@@ -15,13 +15,15 @@ rule render_images:
         f"{RESULTS}/logs/render_images/{{scatteritem}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/render_images/{{scatteritem}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
         gpu=0,
     params:
-        root=DATA.root,
+        root=data_root,
         columns=COLUMNS,
         grid=GRID,
         version=version("images"),
@@ -40,6 +42,8 @@ rule normalize_images:
         f"{RESULTS}/logs/normalize_images/{{normalization}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/normalize_images/{{normalization}}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -62,6 +66,8 @@ rule extract_features:
         f"{RESULTS}/logs/extract_features.log",
     benchmark:
         f"{RESULTS}/benchmarks/extract_features.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=4000,

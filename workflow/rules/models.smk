@@ -21,6 +21,8 @@ rule train_fold:
         f"{RESULTS}/logs/train_fold/{{model}}/fold{{fold}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_fold/{{model}}/fold{{fold}}.tsv"
+    conda:
+        "../../envs/cuda.yaml"
     threads: lambda wildcards: family(wildcards).threads
     resources:
         mem_mb=lambda wildcards: family(wildcards).mem_mb,

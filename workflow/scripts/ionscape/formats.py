@@ -3,6 +3,7 @@
 #: Format name → (version, the rules that write it). Raising a version reruns the rules that write the format, and so
 #: whatever depends on them.
 FORMATS = {
+    "example": (1, "simulate_example"),
     "samples": (1, "check_dataset"),
     "images": (1, "render_images / normalize_images"),
     "features": (1, "extract_features"),
