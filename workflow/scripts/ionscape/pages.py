@@ -11,7 +11,7 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { padding: .15rem .8rem; text-align: right }
 th { border-bottom: 1px solid #999 } th:first-child, td:first-child { text-align: left }
-.bar { background: #4477aa; height: .8rem; display: inline-block }
+td:has(.bar) { text-align: left } .bar { background: #4477aa; height: .8rem; display: inline-block }
 """
 
 #: Samples listed one by one on the check's page.
