@@ -11,21 +11,23 @@ SMK = Snakefile workflow/rules
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-.venv/.installed: $(strip $(LOCK))
+STAMP = .venv/.$(notdir $(strip $(LOCK)))
+
+$(STAMP): $(strip $(LOCK))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
+	@rm -f .venv/.*.lock && touch $@
 
-run: .venv/.installed ## the example, from simulated runs to a leaderboard and a submission
-	$(BIN)/snakemake --cores all --quiet rules
+run: $(STAMP) ## the example, from simulated runs to a leaderboard and a submission
+	$(BIN)/snakemake --cores all > .venv/run.out # which holds the leaderboard too
 	@cat results/example/ensemble/leaderboard.txt
 	@echo "Look at: results/example/check.html              what is in the data, and what is odd"
 	@echo "         results/example/ensemble/               metrics.json, ensemble.json, oof.parquet, submission.csv"
 	@echo "         results/example/models/MODEL/foldK/     weights, logits and history of each training"
 	@echo "Next:    README.md, 'Your own data'"
 
-check: .venv/.installed ## formatting and lint of Python and Snakemake files
+check: $(STAMP) ## formatting and lint of Python and Snakemake files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check $(SMK)
@@ -34,15 +36,15 @@ check: .venv/.installed ## formatting and lint of Python and Snakemake files
 test: check ## check, then all tests
 	$(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))  $(BIN)/python -m pytest
 
-format: .venv/.installed ## formats all files
+format: $(STAMP) ## formats all files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt $(SMK)
 
-docs: .venv/.installed ## docs/config.md, made of the schema
+docs: $(STAMP) ## docs/config.md, made of the schema
 	cd workflow/scripts && ../../$(BIN)/python -m ionscape.reference ../schemas/config.schema.yaml ../../docs/config.md
 
-backbones: .venv/.installed ## the list of timm's backbones that fit our images (20 minutes; after a new timm)
+backbones: $(STAMP) ## the list of timm's backbones that fit our images (20 minutes; after a new timm)
 	cd workflow/scripts && ../../$(BIN)/python -m ionscape.models.backbones ../schemas/backbones.json
 
 lock: ## pins all of envs/requirements.in (needs uv)

@@ -1,14 +1,26 @@
 #!/bin/sh
-# Pins requirements.in and all that it needs in turn: cuda.lock for CUDA, cpu.lock without CUDA's libraries.
-# Usage: envs/lock.sh (needs uv). torch itself is the same pin in both; which build it is depends on where pip finds it.
+# Pins requirements.in and all that it needs in turn: cuda.lock for CUDA, cpu.lock without CUDA's libraries; and the conda
+# files with the same pins inside, as Snakemake copies only these (--sdm conda). Usage: envs/lock.sh [conda]; needs uv,
+# but for `conda`, which makes only the conda files again.
+# torch itself is the same pin in both; which build it is depends on where pip finds it.
 set -eu
 cd "$(dirname "$0")"
 compile() {
     uv pip compile --quiet --no-header --python-version 3.11 requirements.in "$@"
 }
-compile --output-file cuda.lock
-set --
-for name in $(sed -nE 's/^((nvidia|cuda)-[a-z0-9-]+|triton)==.*/\1/p' cuda.lock); do
-    set -- "$@" --no-emit-package "$name"
+if [ "${1:-}" != conda ]; then
+    compile --output-file cuda.lock
+    set --
+    for name in $(sed -nE 's/^((nvidia|cuda)-[a-z0-9-]+|triton)==.*/\1/p' cuda.lock); do
+        set -- "$@" --no-emit-package "$name"
+    done
+    compile --output-file cpu.lock "$@"
+fi
+for kind in cpu cuda; do
+    {
+        echo "# Made by envs/lock.sh: Python from conda-forge, everything else exactly as envs/$kind.lock pins it."
+        printf 'name: ionscape-%s\nchannels: [conda-forge, nodefaults]\ndependencies:\n' "$kind"
+        printf '  - python=3.11\n  - pip\n  - pip:\n'
+        sed -nE 's/^([A-Za-z0-9].*==[^ ;]+).*/      - \1/p' "$kind.lock"
+    } > "$kind.yaml"
 done
-compile --output-file cpu.lock "$@"

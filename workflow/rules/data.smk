@@ -38,7 +38,7 @@ rule check_dataset:
     output:
         # update: a data set that fails the check leaves the earlier table and page as they were
         samples=update(f"{RESULTS}/samples.parquet"),
-        page=update(f"{RESULTS}/check.html"),
+        page=report(update(f"{RESULTS}/check.html"), category="Data"),
     log:
         f"{RESULTS}/logs/check_dataset.log",
     benchmark:

@@ -45,7 +45,7 @@ rule fit_ensemble:
         oof=f"{RESULTS}/ensemble/oof.parquet",
         submission=f"{RESULTS}/ensemble/submission.csv",
         metrics=f"{RESULTS}/ensemble/metrics.json",
-        leaderboard=f"{RESULTS}/ensemble/leaderboard.txt",
+        leaderboard=report(f"{RESULTS}/ensemble/leaderboard.txt", category="Ensemble"),
     log:
         f"{RESULTS}/logs/fit_ensemble.log",
     benchmark:

@@ -12,11 +12,12 @@ rule train_fold:
         folds=f"{RESULTS}/folds.parquet",
         inputs=model_inputs,
     output:
-        oof=f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet",
-        test=f"{RESULTS}/models/{{model}}/fold{{fold}}/test.parquet",
-        weights=f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors",
-        facts=f"{RESULTS}/models/{{model}}/fold{{fold}}/model.json",
-        history=f"{RESULTS}/models/{{model}}/fold{{fold}}/history.parquet",
+        # update: a training that fails leaves the earlier model and its logits as they were
+        oof=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet"),
+        test=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/test.parquet"),
+        weights=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors"),
+        facts=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/model.json"),
+        history=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/history.parquet"),
     log:
         f"{RESULTS}/logs/train_fold/{{model}}/fold{{fold}}.log",
     benchmark:

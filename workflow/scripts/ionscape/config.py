@@ -94,11 +94,7 @@ def _types(schema: dict) -> list[str]:
 def _coerce(value: Any, schema: dict) -> Any:
     """Nested ``--config`` overrides arrive as strings, and ``run=2024`` as a number: the schema's type decides."""
     kinds = _types(schema)
-    if (
-        isinstance(value, str)
-        and kinds
-        and ("string" not in kinds or value in ("null", "None", "true", "false", "True", "False"))
-    ):
+    if isinstance(value, str) and kinds and ("string" not in kinds or value in YAML_WORDS):
         text = "null" if value == "None" else value
         try:
             parsed = yaml.safe_load(text)
@@ -209,6 +205,12 @@ def _impossible_image(model: dict, images: dict, backbones: dict) -> list[str]:
         )
     elif model["pretrained"] is True and not known["tags"]:
         problems.append(f"pretrained: timm has no weights of {architecture!r}; set it to false or to a safetensors file")
+    if architecture.startswith("hrnet"):  # its branches of different strides must meet again
+        sizes = [size for size in (images["masses"], *model["widths"]) if size % STRIDE]
+        if sizes:
+            problems.append(
+                f"backbone: {architecture!r} needs images.masses and widths divisible by {STRIDE}, found {sizes}"
+            )
     if model["head"] == "mass_flat" and images["masses"] % STRIDE:
         problems.append(f"head: mass_flat needs images.masses divisible by {STRIDE}, found {images['masses']}")
     low, high = model["mixup_range"]

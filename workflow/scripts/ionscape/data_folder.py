@@ -18,7 +18,6 @@ class DataFolder:
         labels: paths of the label files.
         submission_format: path, or None.
         folds: path of given folds, or None.
-        simulated: the embedded example, made by simulate_example.
     """
 
     root: str
@@ -26,12 +25,6 @@ class DataFolder:
     labels: list[str]
     submission_format: str | None
     folds: str | None
-    simulated: bool
-
-    @property
-    def tables(self) -> list[str]:
-        """All small CSVs that check_dataset reads."""
-        return [self.metadata, *self.labels, *([self.submission_format] if self.submission_format else [])]
 
 
 def find_files(dataset: dict, example: str) -> DataFolder:
@@ -69,5 +62,4 @@ def find_files(dataset: dict, example: str) -> DataFolder:
         labels=[str(root / name) for name in labels],
         submission_format=str(root / submission) if submission else None,
         folds=str(root / dataset["folds"]) if dataset["folds"] else None,
-        simulated=simulated,
     )

@@ -12,11 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from .errors import InputError, InputErrors
+from .formats import TRAIN
 from .images import Grid, render
 from .runs import read_run
 from .tables import read_rows
-
-TRAIN = "train"
 
 #: Columns of our own tables beside the labels'.
 RESERVED = {"split", "side", "path", "md5", "n_rows", "predict", "model", "fold"}
@@ -91,7 +90,12 @@ def resolve_inside(root: Path, relative: str) -> Path:
         InputError: absolute path, or one that leaves ``root`` by ``..`` or a symbolic link.
     """
     base = root.resolve()
-    if not relative or Path(relative).is_absolute() or not (base / relative).resolve().is_relative_to(base):
+    try:
+        resolved = (base / relative).resolve()
+        (root / relative).exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name too long, a NUL byte
+        raise InputError(f"{relative!r} is not a usable path: {error}") from error
+    if not relative or Path(relative).is_absolute() or not resolved.is_relative_to(base):
         raise InputError(f"{relative!r} leaves the data folder {root}; expected a path relative to it")
     return root / relative
 
@@ -146,11 +150,12 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
     metadata = layout.metadata
     required = ["sample_id", "split", "features_path"] + ([layout.side["column"]] if layout.side else [])
     heading = f"The data set {layout.root} cannot be used:"
+    names, labels, problems = read_labels(layout.labels)
+    labels_read = not problems
     try:
         _, rows = read_rows(metadata, "the metadata", required)
     except InputError as error:
-        raise InputErrors(heading, [str(error)]) from error
-    names, labels, problems = read_labels(layout.labels)
+        raise InputErrors(heading, [str(error), *problems]) from error
 
     ids = Counter(row["sample_id"] for row in rows)
     paths: list[Path | None] = []
@@ -160,7 +165,9 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
             problems.append(f"{metadata}, line {line}, column 'sample_id': {sample!r} is not one word")
         if ids[sample] > 1:
             problems.append(f"{metadata}, line {line}, column 'sample_id': {sample!r} occurs {ids[sample]} times")
-        if row["split"] == TRAIN and sample not in labels:
+        if row["split"] != TRAIN and row["split"].strip().lower() == TRAIN:
+            problems.append(f"{metadata}, line {line}, column 'split': {row['split']!r}, expected {TRAIN!r}")
+        if row["split"] == TRAIN and sample not in labels and labels_read:
             problems.append(f"{metadata}, line {line}: sample {sample!r} is in split train but has no labels")
         try:
             path = resolve_inside(layout.root, row["features_path"])

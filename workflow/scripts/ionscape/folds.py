@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
 from .errors import InputError, InputErrors
+from .formats import TRAIN
 
 #: Fold of samples that are in the training part of every fold and validate none.
 ALWAYS = -1
@@ -65,7 +66,7 @@ def given_folds(rows: list[dict[str, str]], ids: Sequence[str], count: int, path
 
 def training_part(samples: pa.Table, labels: list[str]) -> tuple[list[str], np.ndarray]:
     """The samples that folds are drawn of (split train): sample_ids and float32 labels [n, labels]."""
-    train = samples.filter(pc.equal(samples["split"], "train"))
+    train = samples.filter(pc.equal(samples["split"], TRAIN))
     return train["sample_id"].to_pylist(), np.column_stack([train[label].to_numpy() for label in labels])
 
 

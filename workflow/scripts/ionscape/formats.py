@@ -11,3 +11,6 @@ FORMATS = {
     "logits": (1, "train_fold / collect_logits"),
     "history": (1, "train_fold"),
 }
+
+#: The split, in the metadata and in samples.parquet, whose samples are divided into folds.
+TRAIN = "train"

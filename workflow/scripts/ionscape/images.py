@@ -60,6 +60,8 @@ def cells(run: Run, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     low, high = grid.limits or (axis.min(), axis.max())
     if not high > low:
         raise InputError(f"all kept rows share one value of the x axis ({low}); a run needs at least two")
+    if not high - low < np.inf:
+        raise InputError(f"the x axis goes from {low} to {high}: too far for a number")
     bins = np.rint((axis - low) / (high - low) * (grid.times - 1))
     return keep, (mass[keep] * grid.times + bins).astype(np.int64)
 

@@ -93,7 +93,10 @@ def _check_header(path: Path, content: pa.Buffer, names: list[str]) -> None:
     if not head.strip():
         raise InputError(f"{path}: is empty, expected a header with {', '.join(names)}")
     require_utf8(head[:4096], path)
-    line, header = next(_records(head))
+    record = next(_records(head), None)
+    if record is None:  # a byte-order mark and nothing else
+        raise InputError(f"{path}: is empty, expected a header with {', '.join(names)}")
+    line, header = record
     for name in names:
         if name not in header:
             raise InputError(f"{path}, line {line}: column {name!r} is missing; found {', '.join(map(repr, header))}")

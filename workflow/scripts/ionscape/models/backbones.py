@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
+from ..config import STRIDE
 from ..tables import write_text
 from .torchvision_ops import timm
 
-HEIGHT, WIDTHS, STRIDE = 256, (128, 160, 256), 32
+HEIGHT, WIDTHS = 256, (128, 160, 256)
 
 
 def heads_of(name: str) -> list[str]:

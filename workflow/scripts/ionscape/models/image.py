@@ -54,6 +54,7 @@ class Model:
             raise InputError(f"{len(training_samples)} training samples do not fill a batch of {settings['batch_size']}")
         torch.set_num_threads(threads)
         torch.manual_seed(settings["seed"])
+        torch.backends.cudnn.deterministic = True
         where = training.device()
         shape = training_samples.inputs.shape[1:]
         network = _build(settings, shape[0], len(labels), _weights(settings))
