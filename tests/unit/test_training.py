@@ -9,9 +9,9 @@ from torch import nn
 
 from ionscape.augment import add_positions, resize_time, scale_intensity, to_channels
 from ionscape.models.data import Samples
-from ionscape.models.image import Model
+from ionscape.models.image import PREDICTION_BATCH, ImageBatches, Model, predict
 from ionscape.models.network import Network
-from ionscape.training import PREDICTION_BATCH, Batches, learning_rate, predict, smooth_labels, train, validation_loss
+from ionscape.training import learning_rate, smooth_labels, train, validation_loss
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -66,7 +66,7 @@ def own_pixels(n):
 
 
 def epoch(samples, **changes):
-    return list(Batches(samples, settings(**changes), CPU).epoch())
+    return list(ImageBatches(samples, settings(**changes), CPU).epoch())
 
 
 def labels_of(batches):
@@ -102,7 +102,7 @@ def test_smoothed_labels():
 
 @pytest.mark.parametrize(("n", "steps"), [(16, 2), (23, 2), (24, 3)])
 def test_an_epoch_visits_every_sample_at_most_once(n, steps):
-    batches = Batches(own_pixels(n), settings(), CPU)
+    batches = ImageBatches(own_pixels(n), settings(), CPU)
     assert len(batches) == steps
     visited = set()
     for _ in range(12):
@@ -127,7 +127,7 @@ def test_batches_are_scaled_resized_and_then_given_positions(log_scaling):
 def test_batches_are_the_seeds_alone():
     everything_random = {"mixup": 0.5, "mass_scaling": 0.5}
     samples = random_samples(40)
-    first, second = (Batches(samples, settings(**everything_random), CPU) for _ in range(2))
+    first, second = (ImageBatches(samples, settings(**everything_random), CPU) for _ in range(2))
     epochs = []
     for number in range(2):
         torch.manual_seed(number)  # the global generator has no part in it
@@ -237,7 +237,12 @@ class Pooled(nn.Module):
 def trained(network, training, validation, **changes):
     used = settings(**changes)
     rows = []
-    history, best_epoch, logits = train(network, Batches(training, used, CPU), validation, used, rows.append)
+
+    def logits_of(samples):
+        return predict(network, samples.inputs, samples.side, used)
+
+    batches = ImageBatches(training, used, CPU)
+    history, best_epoch, logits = train(network, batches, validation, logits_of, used, rows.append)
     assert rows == history
     assert [row["epoch"] for row in history] == list(range(1, used["epochs"] + 1))
     return history, best_epoch, logits
@@ -252,7 +257,7 @@ def test_the_loop_is_adamw_written_out():
     theta = theta.astype(np.float64)
     history, best_epoch, _ = trained(network, samples, samples, **chosen)
 
-    batches = Batches(samples, settings(**chosen), CPU)
+    batches = ImageBatches(samples, settings(**chosen), CPU)
     first, second, losses, clipped, at_end = np.zeros_like(theta), np.zeros_like(theta), [], [], []
     for step in range(12):
         if step % 3 == 0:

@@ -9,11 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .augment import add_positions, mixup, resize_time, scale_intensity, scale_masses, to_channels
 from .models.data import Samples
-
-#: Images predicted at a time.
-PREDICTION_BATCH = 32
 
 
 def learning_rate(step: int, steps: int, warmup: int, base: float) -> float:
@@ -45,7 +41,7 @@ class Batches:
 
     Args:
         samples: the training part, images after METHOD step 5.
-        settings: a model's settings (schema ``image``).
+        settings: a model's settings.
         where: the device that holds the tensors.
     """
 
@@ -61,54 +57,15 @@ class Batches:
         return len(self.images) // self.settings["batch_size"]
 
     def epoch(self):
-        """Yields (inputs [batch, 4, masses, width], smoothed labels [batch, labels]) on the device."""
-        settings, generator, where = self.settings, self.generator, self.images.device
-        order = torch.randperm(len(self.images), generator=generator)
-        for step in range(len(self)):
-            rows = order[step * settings["batch_size"] : (step + 1) * settings["batch_size"]]
-            partners = torch.randint(len(self.images), rows.shape, generator=generator)
-            mixed = torch.rand(rows.shape, generator=generator) < settings["mixup"]
-            low, high = settings["mixup_range"]
-            share = torch.where(mixed, low + (high - low) * torch.rand(rows.shape, generator=generator), 1.0)
-            exponents = torch.randn((len(rows), self.images.shape[1]), generator=generator) * settings["mass_scaling"]
-            width = settings["widths"][int(torch.randint(len(settings["widths"]), (), generator=generator))]
+        """Yields (inputs, smoothed labels [batch, labels]) on the device."""
+        order = torch.randperm(len(self.images), generator=self.generator)
+        for rows in order.split(self.settings["batch_size"])[: len(self)]:
+            inputs, labels = self.augmented(rows)
+            yield inputs, smooth_labels(labels, self.settings["label_smoothing"])
 
-            rows, partners = rows.to(where), partners.to(where)
-            images, labels = to_channels(self.images[rows], self.side[rows]), self.labels[rows]
-            if mixed.any():
-                others = to_channels(self.images[partners], self.side[partners])
-                images, labels = mixup(images, labels, others, self.labels[partners], share.to(where))
-            if settings["mass_scaling"]:
-                images = scale_masses(images, exponents.to(where))
-            images = scale_intensity(images, settings["log_scaling"])
-            inputs = add_positions(resize_time(images, width)).contiguous(memory_format=torch.channels_last)
-            yield inputs, smooth_labels(labels, settings["label_smoothing"])
-
-
-@torch.inference_mode()
-def predict(network: nn.Module, images: np.ndarray, side: np.ndarray, settings: dict) -> np.ndarray:
-    """Logits averaged over all widths (METHOD, time resizing).
-
-    Args:
-        images: float32 [n, masses, times] after METHOD step 5; side: int64 [n].
-
-    Returns:
-        float32 [n, labels].
-    """
-    where = next(network.parameters()).device
-    network.eval()
-    results = []
-    for start in range(0, len(images), PREDICTION_BATCH):
-        rows = slice(start, start + PREDICTION_BATCH)
-        batch = to_channels(torch.from_numpy(images[rows]).to(where), torch.from_numpy(side[rows]).to(where))
-        batch = scale_intensity(batch, settings["log_scaling"])
-        logits = []
-        for width in settings["widths"]:
-            inputs = add_positions(resize_time(batch, width)).contiguous(memory_format=torch.channels_last)
-            with autocast(where, settings["precision"]):
-                logits.append(network(inputs).float())
-        results.append(torch.stack(logits).mean(dim=0).cpu().numpy())
-    return np.concatenate(results) if results else np.empty((0, network.classifier.out_features), np.float32)
+    def augmented(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a family makes of samples (int64 [batch], on the CPU): a network's inputs and 0/1 labels."""
+        raise NotImplementedError
 
 
 def validation_loss(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -121,6 +78,7 @@ def train(
     network: nn.Module,
     batches: Batches,
     validation: Samples,
+    predict: Callable[[Samples], np.ndarray],
     settings: dict,
     progress: Callable[[dict], None],
 ) -> tuple[list[dict], int, np.ndarray]:
@@ -129,6 +87,7 @@ def train(
     Args:
         network: on the device of ``batches``.
         validation: the fold's samples; they choose the epoch (ties keep the earlier) and nothing else.
+        predict: the network's logits for samples, float32 [n, labels].
         progress: called after each epoch with its row of the history.
 
     Returns:
@@ -160,7 +119,7 @@ def train(
             optimizer.step()
             total += loss.detach()
             step += 1
-        logits = predict(network, validation.inputs, validation.side, settings)
+        logits = predict(validation)
         row = {
             "epoch": epoch,
             "rate": rate,
