@@ -1,4 +1,6 @@
-"""METHOD.md, steps 4 and 6–9, time resizing and positions: batches of images on the device, fp32."""
+"""METHOD steps 4 and 6–9, time resizing and positions, and METHOD, Events: batches of images on the device, fp32."""
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -70,3 +72,25 @@ def add_positions(images: torch.Tensor) -> torch.Tensor:
     row = torch.arange(height, device=images.device, dtype=images.dtype) / height
     positions = [column.view(1, 1, 1, -1).expand(n, 1, height, -1), row.view(1, 1, -1, 1).expand(n, 1, -1, width)]
     return torch.cat([images, *positions], dim=1)
+
+
+def overlay(
+    images: torch.Tensor,
+    facts: torch.Tensor,
+    partner_images: torch.Tensor,
+    partner_facts: torch.Tensor,
+    strength: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """x + s·x': detector signals add up, so that the sum of two runs is a run of both samples. Facts (0/1): their maximum.
+
+    Args:
+        images, partner_images: [n, masses, times]; facts, partner_facts: [n, k]; strength: [n], 0 leaves a sample as it is.
+    """
+    images = images + strength.view(-1, 1, 1) * partner_images
+    return images, torch.where(strength.view(-1, 1) > 0, torch.maximum(facts, partner_facts), facts)
+
+
+def log_intensity(images: torch.Tensor, floor: float) -> torch.Tensor:
+    """Relative to each image's maximum: ``floor`` and below → 0, the maximum → 1, logarithmic. [n, masses, times]."""
+    relative = (images / images.amax(dim=(1, 2), keepdim=True)).clamp_min(floor)
+    return 1 - relative.log10() / math.log10(floor)

@@ -159,6 +159,8 @@ def _describe(error: jsonschema.ValidationError, prefix: tuple[str, ...] = (), h
                 f"{where}found {error.instance!r}, allowed: {', '.join(map(str, choices))}"
                 f"{nearest(error.instance, choices)}"
             )
+        case "not":
+            return f"{where}found {error.instance!r}, allowed: odd numbers"
         case "pattern":
             return f"{where}found {error.instance!r}, allowed: letters, digits, '.', '_' and '-', no leading '.' or '-'"
         case _:
@@ -177,8 +179,20 @@ def _impossible(config: dict, backbones: dict) -> list[str]:
     if not low <= high:
         problems.append(f"ensemble.shrinkage_range: found {[low, high]}, the first must not exceed the second")
     for name, model in config["models"].items():
+        found = _impossible_training(model)
         if model["family"] == "image":
-            problems += [f"models.{name}.{problem}" for problem in _impossible_image(model, images, backbones)]
+            found += _impossible_image(model, images, backbones)
+        problems += [f"models.{name}.{problem}" for problem in found]
+    return problems
+
+
+def _impossible_training(model: dict) -> list[str]:
+    problems = []
+    for key in ("mixup_range", "overlay_range"):
+        if key in model and model[key][0] > model[key][1]:
+            problems.append(f"{key}: found {model[key]}, the first must not exceed the second")
+    if model.get("warmup_epochs", 0) > model.get("epochs", 0):
+        problems.append(f"warmup_epochs: {model['warmup_epochs']} exceeds epochs = {model['epochs']}")
     return problems
 
 
@@ -213,11 +227,6 @@ def _impossible_image(model: dict, images: dict, backbones: dict) -> list[str]:
             )
     if model["head"] == "mass_flat" and images["masses"] % STRIDE:
         problems.append(f"head: mass_flat needs images.masses divisible by {STRIDE}, found {images['masses']}")
-    low, high = model["mixup_range"]
-    if not low <= high:
-        problems.append(f"mixup_range: found {[low, high]}, the first must not exceed the second")
-    if model["warmup_epochs"] > model["epochs"]:
-        problems.append(f"warmup_epochs: {model['warmup_epochs']} exceeds epochs = {model['epochs']}")
     source = model["pretrained"]
     if isinstance(source, str):
         problems += [f"pretrained: {problem}" for problem in _impossible_weights(source, architecture)]
