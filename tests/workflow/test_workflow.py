@@ -184,8 +184,8 @@ PLANS = {
     "second-place": ("data/mars2", {"train_fold": 80, "normalize_images": 2, "render_images": 4}),
     "mars1": ("data/mars1", {"train_fold": 45, "normalize_images": 2, "render_images": 4, "extract_features": 1}),
     "mars1-cpu": ("data/mars1", {"train_fold": 20, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
-    "gcms-cpu": ("data/gcms", {"train_fold": 15, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
-    "quick": (None, {"train_fold": 6, "normalize_images": 1, "render_images": 2, "simulate_example": 1}),
+    "gcms-cpu": ("data/gcms", {"train_fold": 25, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
+    "quick": (None, {"train_fold": 8, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
 }
 
 
@@ -208,8 +208,8 @@ def test_presets_plan(workflow, preset):
     gpus = re.findall(r": Training \S+, fold \d+ \(.*gpu=(\d)\)", output(result))
     assert len(gpus) == expected["train_fold"]
     config = yaml.safe_load((folder / f"resources/presets/{preset}.yaml").read_text())
-    images = sum(model["family"] == "image" for model in config["models"].values())
-    assert gpus.count("1") == images * config.get("folds", {}).get("count", 5)
+    networks = sum(model["family"] != "table" for model in config["models"].values())
+    assert gpus.count("1") == networks * config.get("folds", {}).get("count", 5)
 
 
 def test_the_flow(workflow):
