@@ -11,7 +11,7 @@ compile() {
 if [ "${1:-}" != conda ]; then
     compile --output-file cuda.lock
     set --
-    for name in $(sed -nE 's/^((nvidia|cuda)-[a-z0-9-]+|triton)==.*/\1/p' cuda.lock); do
+    for name in $(sed -nE '/^nvidia-ml-py=/d; s/^((nvidia|cuda)-[a-z0-9-]+|triton)==.*/\1/p' cuda.lock); do
         set -- "$@" --no-emit-package "$name"
     done
     compile --output-file cpu.lock "$@"

@@ -135,7 +135,10 @@ def test_an_image_model_keeps_its_history():
     training, validation = samples_of("image", 25, 0), samples_of("image", 7, 1)
     model = image.Model.fit(training, validation, LABELS, IMAGE, 1, rows.append)
     assert model.history == rows
-    assert [list(row) for row in rows] == [["epoch", "rate", "train_loss", "validation_loss", "seconds"]] * 2
+    for row in rows:
+        assert (row["memory_mb"], row["recomputed"]) == (None, False)  # on a CPU, which had memory enough
+        assert 0 < row["validation_seconds"] < row["seconds"]
+        assert row["samples_per_second"] == pytest.approx(24 / (row["seconds"] - row["validation_seconds"]), rel=0.01)
     assert model.best_epoch == min(rows, key=lambda row: row["validation_loss"])["epoch"]
 
 

@@ -8,12 +8,14 @@ import torch
 from torch import nn
 
 from ionscape.augment import add_positions, resize_time, scale_intensity, to_channels
+from ionscape.compute import PREDICTION_BATCH
 from ionscape.models.data import Samples
-from ionscape.models.image import PREDICTION_BATCH, ImageBatches, Model, predict
+from ionscape.models.image import ImageBatches, Model, predict
 from ionscape.models.network import Network
 from ionscape.training import learning_rate, smooth_labels, train, validation_loss
 
 CPU = torch.device("cpu")
+BATCH = PREDICTION_BATCH["cpu"]
 SETTINGS = {
     "backbone": "test_resnet",
     "pretrained": False,
@@ -193,21 +195,21 @@ def test_mass_rows_are_scaled_by_powers_of_2_of_the_configured_spread():
 def test_prediction_is_the_mean_of_explicit_passes_over_the_widths():
     torch.manual_seed(0)
     network = Network("test_resnet", "mass_flat", 32, 3, 0.0, {"pretrained": False})
-    samples = random_samples(PREDICTION_BATCH + 3)
+    samples = random_samples(BATCH + 3)
     widths = [32, 40, 48, 56, 64]
     network.train()  # predict must see to it
-    result = predict(network, samples.inputs, samples.side, settings(widths=widths))
-    assert (result.shape, result.dtype) == ((PREDICTION_BATCH + 3, 3), np.float32)
+    result = predict(network, samples, settings(widths=widths), "fp32")
+    assert (result.shape, result.dtype) == ((BATCH + 3, 3), np.float32)
     network.eval()
-    picked = np.array([0, 1, PREDICTION_BATCH - 1, PREDICTION_BATCH, PREDICTION_BATCH + 2])
+    picked = np.array([0, 1, BATCH - 1, BATCH, BATCH + 2])
     with torch.no_grad():
         passes = [network(preprocessed(samples.inputs[picked], samples.side[picked], width)) for width in widths]
     assert (passes[0] - passes[4]).abs().max() > 1e-3
     np.testing.assert_allclose(result[picked], sum(passes) / 5, rtol=1e-3, atol=1e-5)
-    half = predict(network, samples.inputs[:4], samples.side[:4], settings(widths=widths, precision="bf16"))
+    half = predict(network, samples.take(np.arange(4)), settings(widths=widths), "bf16")
     assert half.dtype == np.float32
     assert 0 < np.abs(half - result[:4]).max() < 0.1
-    assert predict(network, samples.inputs[:0], samples.side[:0], settings()).shape == (0, 3)
+    assert predict(network, samples.take(np.arange(0)), settings(), "fp32").shape == (0, 3)
 
 
 def test_validation_loss_is_the_mean_over_samples_and_labels():
@@ -239,13 +241,12 @@ def trained(network, training, validation, **changes):
     rows = []
 
     def logits_of(samples):
-        return predict(network, samples.inputs, samples.side, used)
+        return predict(network, samples, used, "reference")
 
-    batches = ImageBatches(training, used, CPU)
-    history, best_epoch, logits = train(network, batches, validation, logits_of, used, rows.append)
-    assert rows == history
-    assert [row["epoch"] for row in history] == list(range(1, used["epochs"] + 1))
-    return history, best_epoch, logits
+    state = train(network, ImageBatches(training, used, CPU), validation, logits_of, used, "reference", rows.append)
+    assert rows == state.history
+    assert [row["epoch"] for row in rows] == list(range(1, used["epochs"] + 1))
+    return state.history, state.best_epoch, state.best_logits
 
 
 def test_the_loop_is_adamw_written_out():
@@ -303,7 +304,7 @@ def test_the_best_epoch_is_kept(opposite):
     losses = [row["validation_loss"] for row in history]
     assert best_epoch == 1 + int(np.argmin(losses))
     assert (best_epoch < 4) == opposite
-    np.testing.assert_array_equal(predict(network, samples.inputs, samples.side, settings()), logits)
+    np.testing.assert_array_equal(predict(network, samples, settings(), "reference"), logits)
     assert validation_loss(logits, labels) == min(losses)
 
 

@@ -21,6 +21,8 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+config["gpu"] = CONFIG["gpu"]  # for train_fold's script: no param, as which device trains is no reason to train again
+
 MODELS = CONFIG["models"]
 FOLDS = range(CONFIG["folds"]["count"])
 DATASET = CONFIG["dataset"]

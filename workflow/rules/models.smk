@@ -25,6 +25,7 @@ rule train_fold:
     conda:
         "../../envs/cuda.yaml"
     threads: lambda wildcards: family(wildcards).threads
+    retries: 2 # a job that was stopped goes on from its checkpoint
     resources:
         mem_mb=lambda wildcards: family(wildcards).mem_mb,
         runtime=lambda wildcards: family(wildcards).runtime,

@@ -1,34 +1,44 @@
 """Trains one model on all folds but one; predicts that one (out-of-fold) and the test samples."""
 
+import socket
 from pathlib import Path
 
 from ionscape.fitting import config_hash, history_table, load_inputs, load_samples, logit_table, train_fold
-from ionscape.scripting import EpochProgress, door, logger
+from ionscape.gpu import lease
+from ionscape.jobs import alone_in, stoppable
+from ionscape.scripting import FitProgress, door, logger
 from ionscape.tables import read_table, write_table
 
 
 def main(job) -> None:
     settings, fold = job.params.settings, int(job.wildcards.fold)
+    folder = Path(job.output.weights).parent
+    checkpoint = folder / "checkpoint.safetensors"
     table, facts = read_table(job.input.samples, "samples")
     folds = dict(zip(*read_table(job.input.folds, "folds")[0].to_pydict().values(), strict=True))
     ids, inputs, input_facts = load_inputs(job.input.inputs, settings["family"], settings.get("features"))
     samples, predict = load_samples(table, facts["labels"], ids, inputs)
-    progress = EpochProgress(settings.get("epochs"))
-    result = train_fold(samples, predict, folds, fold, facts["labels"], settings, job.threads, progress)
 
-    about = {
-        "model": job.wildcards.model,
-        "fold": fold,
-        "seed": settings["seed"],
-        "config_hash": config_hash(settings),
-        "best_epoch": result.model.best_epoch,
-        "log_loss": result.log_loss,
-    }
-    result.model.save(Path(job.output.weights).parent, {**about, "inputs": input_facts})
-    write_table(history_table(result.model.history), job.output.history, "history", **about)
-    write_table(logit_table(result.predicted, facts["labels"], result.test), job.output.test, "logits", **about)
-    write_table(logit_table(result.validation, facts["labels"], result.oof), job.output.oof, "logits", **about)
-    logger.info("log loss %.4f on %d validation samples", result.log_loss, len(result.validation))
+    with stoppable() as stopping, alone_in(folder), lease(job.resources.gpu, **job.config["gpu"]) as device:
+        about = {"model": job.wildcards.model, "fold": fold, "host": socket.gethostname(), "gpu": device and device.uuid}
+        progress = FitProgress(settings.get("epochs"), Path(job.log[0]).with_suffix(".jsonl"), about)
+        result = train_fold(
+            samples, predict, folds, fold, facts["labels"], settings, job.threads, progress, checkpoint, stopping
+        )
+        about = {
+            "model": job.wildcards.model,
+            "fold": fold,
+            "seed": settings["seed"],
+            "config_hash": config_hash(settings),
+            "best_epoch": result.model.best_epoch,
+            "log_loss": result.log_loss,
+        }
+        result.model.save(folder, {**about, "inputs": input_facts})
+        write_table(history_table(result.model.history), job.output.history, "history", **about)
+        write_table(logit_table(result.predicted, facts["labels"], result.test), job.output.test, "logits", **about)
+        write_table(logit_table(result.validation, facts["labels"], result.oof), job.output.oof, "logits", **about)
+        checkpoint.unlink(missing_ok=True)
+        logger.info("log loss %.4f on %d validation samples", result.log_loss, len(result.validation))
 
 
 if __name__ == "__main__":

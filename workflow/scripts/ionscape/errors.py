@@ -1,4 +1,4 @@
-"""The one kind of error that a user is meant to see: it says what is wrong, where, and what to do."""
+"""The errors that a user is meant to see: they say what is wrong, where, and what to do."""
 
 import difflib
 from collections.abc import Iterable
@@ -19,6 +19,10 @@ class InputErrors(InputError):
     def __init__(self, heading: str, problems: Iterable[str]):
         self.problems = list(problems)
         super().__init__("\n".join([heading, *(f"  - {problem}" for problem in self.problems)]))
+
+
+class Interrupted(Exception):
+    """A job was asked to stop, and what it had done is on the disk: run again, it goes on from there."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -78,6 +79,8 @@ def train_fold(
     settings: dict,
     threads: int,
     progress: Callable[[dict], None],
+    checkpoint: Path | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> FoldResult:
     """Fits a model on all folds but one, and predicts that one and the test samples.
 
@@ -85,11 +88,15 @@ def train_fold(
         samples: all samples, in the order of samples.parquet; predict: bool [n].
         settings: of one model, ``family`` included.
         progress: called with a row of the family's history.
+        checkpoint: file that a family with epochs keeps its state in; stopping: whether to stop, asked between steps.
+
+    Raises:
+        Interrupted: it was told to stop.
     """
     rows, held_out = split_fold(list(samples.ids), folds, fold)
     validation, test = samples.take(held_out), samples.take(predict)
     family: ModuleType = importlib.import_module(FAMILIES[settings["family"]].module)
-    model = family.Model.fit(samples.take(rows), validation, labels, settings, threads, progress)
+    model = family.Model.fit(samples.take(rows), validation, labels, settings, threads, progress, checkpoint, stopping)
     loss = log_loss(validation.labels, probabilities_of(model.validation_logits))
     return FoldResult(model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss)
 
@@ -106,10 +113,10 @@ def logit_table(ids: list[str], labels: list[str], logits: np.ndarray) -> pa.Tab
 
 
 def history_table(history: list[dict]) -> pa.Table:
-    """One row an epoch: epoch, rate, train_loss, validation_loss, seconds; no rows for a family without epochs."""
-    schema = pa.schema(
-        [("epoch", pa.int32()), *((n, pa.float64()) for n in ("rate", "train_loss", "validation_loss", "seconds"))]
-    )
+    """One row an epoch (:func:`ionscape.training.train` says what of); no rows for a family without epochs."""
+    numbers = ("rate", "train_loss", "validation_loss", "seconds", "validation_seconds", "samples_per_second", "memory_mb")
+    columns = [("epoch", pa.int32()), *((name, pa.float64()) for name in numbers), ("recomputed", pa.bool_())]
+    schema = pa.schema(columns)
     return pa.Table.from_pylist(history, schema=schema)
 
 

@@ -1,4 +1,4 @@
-"""Versions of our Parquet formats, without importing any reader: the rules need them as params."""
+"""Versions of our formats, without importing any reader: the rules need them as params."""
 
 #: Format name → (version, the rules that write it). Raising a version reruns the rules that write the format, and so
 #: whatever depends on them.
@@ -9,7 +9,8 @@ FORMATS = {
     "features": (1, "extract_features"),
     "folds": (1, "assign_folds"),
     "logits": (1, "train_fold / collect_logits"),
-    "history": (1, "train_fold"),
+    "history": (2, "train_fold"),
+    "checkpoint": (1, "train_fold"),
 }
 
 #: The split, in the metadata and in samples.parquet, whose samples are divided into folds.

@@ -1,6 +1,8 @@
 """The door between a rule and the library: logging, progress, and errors without a traceback on the console."""
 
+import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -8,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, Interrupted
 
 logger = logging.getLogger("ionscape")
+
+#: Exit code of a job that was stopped and goes on when it is run again (EX_TEMPFAIL of sysexits.h).
+TRY_AGAIN = 75
 
 #: Seconds between two progress lines.
 INTERVAL = 5.0
@@ -39,6 +44,9 @@ def door(snakemake: Any) -> Iterator[None]:
     except InputError as error:
         logger.error("%s", error)
         sys.exit(1)
+    except Interrupted as error:
+        logger.warning("%s", error)
+        sys.exit(TRY_AGAIN)
     except Exception as error:
         logger.error("%s: %s (traceback in %s)", type(error).__name__, error, path)
         logger.removeHandler(to_console)
@@ -62,23 +70,43 @@ class Progress:
         logger.info("%s %d/%d%s", self.what, done, total, f", {left:.0f} s left" if done < total else "")
 
 
-class EpochProgress:
-    """Logs a fit's progress: an epoch of ``epochs`` with its losses and the seconds left, or a label that is done."""
+class FitProgress:
+    """A fit's progress: a line an epoch, or a label, in the log, and as JSON in a file that ``make status`` reads.
 
-    def __init__(self, epochs: int | None):
-        self.epochs = epochs
-        self.seconds = 0.0
+    Args:
+        epochs: of the whole training; None for a family without.
+        path: JSON lines; a job that starts adds one with ``started``, every epoch or label its row and ``seconds_left``.
+        about: facts of the job for the first line.
+    """
+
+    def __init__(self, epochs: int | None, path: Path, about: dict):
+        self.epochs, self.path = epochs, path
+        self.seconds: list[float] = []
+        self.best = math.inf
+        self._add({"started": time.time(), "epochs": epochs, **about})
 
     def __call__(self, row: dict) -> None:
         if self.epochs is None:
             logger.info("label %d/%d (%s)", row["done"], row["labels"], row["label"])
+            self._add(row)
             return
-        self.seconds += row["seconds"]
+        self.seconds.append(row["seconds"])
+        self.best = min(self.best, row["validation_loss"])
+        left = sum(self.seconds) / len(self.seconds) * (self.epochs - row["epoch"])
+        memory = f", {row['memory_mb']:.0f} MiB on the GPU" if row["memory_mb"] else ""
         logger.info(
-            "epoch %d/%d, train loss %.4f, validation loss %.4f, %.0f s left",
+            "epoch %d/%d, train loss %.4f, validation loss %.4f (best %.4f), %.0f samples/s%s, %.0f s left",
             row["epoch"],
             self.epochs,
             row["train_loss"],
             row["validation_loss"],
-            self.seconds / row["epoch"] * (self.epochs - row["epoch"]),
+            self.best,
+            row["samples_per_second"],
+            memory,
+            left,
         )
+        self._add({**row, "best": self.best, "seconds_left": left})
+
+    def _add(self, row: dict) -> None:
+        with open(self.path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"time": time.time(), **row}) + "\n")

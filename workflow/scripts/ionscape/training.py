@@ -2,14 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .checkpoint import Checkpoint
+from .errors import Interrupted
 from .models.data import Samples
+from .step import Step
 
 
 def learning_rate(step: int, steps: int, warmup: int, base: float) -> float:
@@ -24,47 +28,62 @@ def smooth_labels(labels: torch.Tensor, smoothing: float) -> torch.Tensor:
     return labels / (1 + 2 * smoothing) + smoothing
 
 
-def device() -> torch.device:
-    """The first visible CUDA device, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def autocast(where: torch.device, precision: str) -> torch.autocast:
-    """bf16 autocast if the precision says so."""
-    return torch.autocast(where.type, dtype=torch.bfloat16, enabled=precision == "bf16")
-
-
 class Batches:
-    """Training samples on the device, and the random draws that make an epoch's batches of them.
+    """Training samples, and the random draws that make an epoch's batches of them.
 
-    All draws come from one CPU generator, so that they are the same on every device.
+    All draws come from one CPU generator, so that they are the same on every device, and are made for a whole epoch at
+    once, so that no step waits for them.
 
     Args:
         samples: the training part, images after METHOD step 5.
         settings: a model's settings.
-        where: the device that holds the tensors.
+        where: the device of the batches.
+        resident: all images stay on the device; else in page-locked memory, and each batch is copied ahead of its step.
     """
 
-    def __init__(self, samples: Samples, settings: dict, where: torch.device):
-        self.images = torch.from_numpy(samples.inputs).to(where)
+    def __init__(self, samples: Samples, settings: dict, where: torch.device, resident: bool = True):
+        images = torch.from_numpy(samples.inputs)
+        self.images = images.to(where) if resident else images.pin_memory()
         self.side = torch.from_numpy(samples.side).to(where)
         self.labels = torch.from_numpy(samples.labels).to(where)
-        self.settings = settings
+        self.settings, self.where, self.resident = settings, where, resident
         self.generator = torch.Generator().manual_seed(settings["seed"])
 
     def __len__(self) -> int:
         """Steps of an epoch; the last partial batch is dropped."""
         return len(self.images) // self.settings["batch_size"]
 
-    def epoch(self):
-        """Yields (inputs, smoothed labels [batch, labels]) on the device."""
-        order = torch.randperm(len(self.images), generator=self.generator)
-        for rows in order.split(self.settings["batch_size"])[: len(self)]:
-            inputs, labels = self.augmented(rows)
+    def epoch(self, skip: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yields (inputs, smoothed labels [batch, labels]) on the device, leaving out the first ``skip`` steps."""
+        steps, size = len(self), self.settings["batch_size"]
+        rows = torch.randperm(len(self.images), generator=self.generator)[: steps * size].view(steps, size)
+        drawn = {"rows": rows, **self.draw(rows.shape)}
+        there = {name: values.to(self.where) for name, values in drawn.items()}
+        for step in range(skip, steps):
+            batch = {name: values[step] for name, values in there.items()}
+            batch |= {f"{name} here": values[step] for name, values in drawn.items()}
+            inputs, labels = self.augmented(batch)
             yield inputs, smooth_labels(labels, self.settings["label_smoothing"])
 
-    def augmented(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What a family makes of samples (int64 [batch], on the CPU): a network's inputs and 0/1 labels."""
+    def take(self, batch: dict[str, torch.Tensor], rows: str) -> torch.Tensor:
+        """The images [batch, masses, times] of the samples that this draw names."""
+        if self.resident:
+            return self.images[batch[rows]]
+        chosen = batch[f"{rows} here"]
+        staged = torch.empty((len(chosen), *self.images.shape[1:]), dtype=self.images.dtype, pin_memory=True)
+        torch.index_select(self.images, 0, chosen, out=staged)
+        return staged.to(self.where, non_blocking=True)
+
+    def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
+        """A family's own random numbers of an epoch, on the CPU: tensors [steps, batch, …]; ``shape``: (steps, batch)."""
+        raise NotImplementedError
+
+    def augmented(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a family makes of one step's draws: a network's inputs and 0/1 labels, on the device.
+
+        Args:
+            batch: each draw's [batch, …] by its name on the device, and as ``NAME here`` on the CPU.
+        """
         raise NotImplementedError
 
 
@@ -74,65 +93,150 @@ def validation_loss(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(F.binary_cross_entropy_with_logits(z, y))
 
 
+@dataclass
+class State:
+    """Where a training stands, besides its network, optimizer and random numbers.
+
+    Attributes:
+        epoch: epochs that are done; step: steps of the running epoch that are done; seconds: that it took so far.
+        history: a row an epoch.
+        best: the lowest validation loss; best_epoch, best_logits, best_weights: of that epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict] = field(default_factory=list)
+    best: float = math.inf
+    best_epoch: int = 0
+    best_logits: np.ndarray | None = None
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
 def train(
     network: nn.Module,
     batches: Batches,
     validation: Samples,
     predict: Callable[[Samples], np.ndarray],
     settings: dict,
+    precision: str,
     progress: Callable[[dict], None],
-) -> tuple[list[dict], int, np.ndarray]:
+    checkpoint: Checkpoint | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    recompute: bool = False,
+) -> State:
     """Trains in place and leaves the network with the weights of its best epoch.
 
     Args:
         network: on the device of ``batches``.
         validation: the fold's samples; they choose the epoch (ties keep the earlier) and nothing else.
         predict: the network's logits for samples, float32 [n, labels].
-        progress: called after each epoch with its row of the history.
+        precision: ``fp32``, ``bf16`` or ``reference``.
+        progress: called after each epoch with its row of the history: epoch from 1, rate at the epoch's end, train_loss,
+            validation_loss, seconds, of which validation_seconds, samples_per_second in training, memory_mb (most that
+            was used on the GPU; None on a CPU), recomputed.
+        checkpoint: where the training goes on, if it has one, and keeps what it has after each epoch.
+        stopping: asked after each step; once true, the state is saved and the training ends.
+        recompute: the network recomputes activations (recorded in the history).
 
-    Returns:
-        the history (epoch from 1, rate at the epoch's end, train_loss, validation_loss, seconds), the best epoch, and its
-        validation logits, float32 [n, labels].
+    Raises:
+        Interrupted: it was told to stop.
+        FloatingPointError: no epoch had a finite validation loss.
     """
-    where = batches.images.device
+    where = batches.where
     steps = len(batches) * settings["epochs"]
     warmup = round(len(batches) * settings["warmup_epochs"])
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings["rate"], weight_decay=settings["weight_decay"], fused=True
-    )
-    history, best, best_logits, best_state = [], math.inf, None, {}
-    step = 0
-    for epoch in range(1, settings["epochs"] + 1):
-        started = time.monotonic()
+    step = Step(network, settings, where, precision, graphs=not recompute and precision != "reference")
+    state = State()
+    if checkpoint and (saved := checkpoint.load()):
+        state = _restore(*saved, network, step, batches)
+    while state.epoch < settings["epochs"]:
         network.train()
-        total = torch.zeros((), device=where)
-        for inputs, targets in batches.epoch():
-            rate = learning_rate(step, steps, warmup, settings["rate"])
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            with autocast(where, settings["precision"]):
-                logits = network(inputs)
-            loss = F.binary_cross_entropy_with_logits(logits.float(), targets)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), settings["clip_gradient"])
-            optimizer.step()
-            total += loss.detach()
-            step += 1
+        drawn_from = batches.generator.get_state()
+        started = time.monotonic() - state.seconds
+        for inputs, targets in batches.epoch(skip=state.step):
+            rate = learning_rate(state.epoch * len(batches) + state.step, steps, warmup, settings["rate"])
+            step(inputs, targets, rate)
+            state.step += 1
+            if stopping():
+                state.seconds = time.monotonic() - started
+                if checkpoint:
+                    checkpoint.save(*_snapshot(state, network, step, drawn_from))
+                    checkpoint.wait()
+                raise Interrupted(f"stopped in epoch {state.epoch + 1}, after step {state.step} of {len(batches)}")
+
+        train_loss = float(step.total) / len(batches)
+        trained = time.monotonic()
         logits = predict(validation)
+        now = time.monotonic()
         row = {
-            "epoch": epoch,
+            "epoch": state.epoch + 1,
             "rate": rate,
-            "train_loss": float(total) / len(batches),
+            "train_loss": train_loss,
             "validation_loss": validation_loss(logits, validation.labels),
-            "seconds": time.monotonic() - started,
+            "seconds": now - started,
+            "validation_seconds": now - trained,
+            "samples_per_second": len(batches) * settings["batch_size"] / (trained - started),
+            "memory_mb": torch.cuda.max_memory_allocated(where) / 2**20 if where.type == "cuda" else None,
+            "recomputed": recompute,
         }
-        history.append(row)
-        if row["validation_loss"] < best:
-            best, best_epoch, best_logits = row["validation_loss"], epoch, logits
-            best_state = {name: tensor.cpu().clone() for name, tensor in network.state_dict().items()}
+        state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
+        step.total.zero_()
+        state.history.append(row)
+        if row["validation_loss"] < state.best:
+            state.best, state.best_epoch, state.best_logits = row["validation_loss"], state.epoch, logits
+            state.best_weights = {name: value.clone() for name, value in network.state_dict().items()}
+        if checkpoint:
+            checkpoint.save(*_snapshot(state, network, step, batches.generator.get_state()))
         progress(row)
-    if not best_state:
+    if not state.best_weights:
         raise FloatingPointError("the validation loss was never a finite number; lower the model's rate")
-    network.load_state_dict(best_state)
-    return history, best_epoch, best_logits
+    network.load_state_dict(state.best_weights)
+    if checkpoint:
+        checkpoint.wait()
+    return state
+
+
+def _snapshot(
+    state: State, network: nn.Module, step: Step, drawn_from: torch.Tensor
+) -> tuple[dict[str, torch.Tensor], dict]:
+    """What a checkpoint holds: tensors and facts. ``drawn_from``: the batches' generator as the running epoch began."""
+    tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"best/{name}": value for name, value in state.best_weights.items()}
+    names = {parameter: name for name, parameter in network.named_parameters()}
+    for parameter, moments in step.optimizer.state.items():
+        tensors |= {f"optimizer/{names[parameter]}/{moment}": value for moment, value in moments.items()}
+    tensors["total"] = step.total
+    tensors["random/batches"] = drawn_from
+    tensors["random/cpu"] = torch.get_rng_state()
+    if step.where.type == "cuda":
+        tensors["random/cuda"] = torch.cuda.get_rng_state(step.where)
+    if state.best_logits is not None:
+        tensors["best_logits"] = torch.from_numpy(state.best_logits)
+    facts = {name: getattr(state, name) for name in ("epoch", "step", "seconds", "history", "best_epoch")}
+    return tensors, facts | {"best": state.best if state.best_weights else None}
+
+
+def _restore(tensors: dict[str, torch.Tensor], facts: dict, network: nn.Module, step: Step, batches: Batches) -> State:
+    """The reverse of :func:`_snapshot`: puts everything back where it was."""
+
+    def part(prefix: str) -> dict[str, torch.Tensor]:
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+    network.load_state_dict(part("network/"))
+    for name, parameter in network.named_parameters():
+        moments = part(f"optimizer/{name}/")
+        # Moments must lie in memory as their parameter does (channels-last), which load_state_dict does not see to.
+        step.optimizer.state[parameter] = {
+            moment: torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.to(step.where)
+            for moment, value in moments.items()
+        }
+    step.total.copy_(tensors["total"])
+    batches.generator.set_state(tensors["random/batches"])
+    torch.set_rng_state(tensors["random/cpu"])
+    if step.where.type == "cuda" and "random/cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random/cuda"], step.where)
+    best = math.inf if facts["best"] is None else facts["best"]
+    logits = tensors["best_logits"].numpy() if "best_logits" in tensors else None
+    saved = {name: facts[name] for name in ("epoch", "step", "seconds", "history", "best_epoch")}
+    return State(**saved, best=best, best_logits=logits, best_weights=part("best/"))

@@ -6,6 +6,7 @@ from torch import nn
 
 from .. import training
 from ..augment import add_positions, mixup, resize_time, scale_intensity, scale_masses, to_channels
+from ..compute import autocast, in_batches
 from ..errors import InputError
 from .data import Samples
 from .network import Network
@@ -15,58 +16,55 @@ from .weights import weights_of
 #: Network errors of the hub's client come as many types; these names say that nothing was reached or found.
 HUB_ERRORS = ("LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "ConnectionError", "HfHubHTTPError")
 
-#: Images predicted at a time.
-PREDICTION_BATCH = 32
-
 
 class ImageBatches(training.Batches):
     """Batches of inputs [batch, 4, masses, width], the width drawn for each (METHOD steps 4 and 6–9)."""
 
-    def augmented(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        settings, generator, where = self.settings, self.generator, self.images.device
-        partners = torch.randint(len(self.images), rows.shape, generator=generator)
-        mixed = torch.rand(rows.shape, generator=generator) < settings["mixup"]
+    def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
+        settings, generator = self.settings, self.generator
+        mixed = torch.rand(shape, generator=generator) < settings["mixup"]
         low, high = settings["mixup_range"]
-        share = torch.where(mixed, low + (high - low) * torch.rand(rows.shape, generator=generator), 1.0)
-        exponents = torch.randn((len(rows), self.images.shape[1]), generator=generator) * settings["mass_scaling"]
-        width = settings["widths"][int(torch.randint(len(settings["widths"]), (), generator=generator))]
+        return {
+            "partners": torch.randint(len(self.images), shape, generator=generator),
+            "share": torch.where(mixed, low + (high - low) * torch.rand(shape, generator=generator), 1.0),
+            "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings["mass_scaling"],
+            "width": torch.randint(len(settings["widths"]), shape[:1], generator=generator),
+        }
 
-        rows, partners = rows.to(where), partners.to(where)
-        images, labels = to_channels(self.images[rows], self.side[rows]), self.labels[rows]
-        if mixed.any():
-            others = to_channels(self.images[partners], self.side[partners])
-            images, labels = mixup(images, labels, others, self.labels[partners], share.to(where))
+    def augmented(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        settings, rows, partners = self.settings, batch["rows"], batch["partners"]
+        images, labels = to_channels(self.take(batch, "rows"), self.side[rows]), self.labels[rows]
+        if settings["mixup"]:
+            others = to_channels(self.take(batch, "partners"), self.side[partners])
+            images, labels = mixup(images, labels, others, self.labels[partners], batch["share"])
         if settings["mass_scaling"]:
-            images = scale_masses(images, exponents.to(where))
-        images = scale_intensity(images, settings["log_scaling"])
-        inputs = add_positions(resize_time(images, width)).contiguous(memory_format=torch.channels_last)
-        return inputs, labels
+            images = scale_masses(images, batch["exponents"])
+        width = settings["widths"][int(batch["width here"])]
+        return to_inputs(scale_intensity(images, settings["log_scaling"]), width), labels
+
+
+def to_inputs(images: torch.Tensor, width: int) -> torch.Tensor:
+    """Time resizing and positions: [n, 2, masses, times] after METHOD step 9 → [n, 4, masses, width], channels-last."""
+    return add_positions(resize_time(images, width)).contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, images: np.ndarray, side: np.ndarray, settings: dict) -> np.ndarray:
-    """Logits averaged over all widths (METHOD, time resizing).
-
-    Args:
-        images: float32 [n, masses, times] after METHOD step 5; side: int64 [n].
-
-    Returns:
-        float32 [n, labels].
-    """
+def predict(network: nn.Module, samples: Samples, settings: dict, precision: str) -> np.ndarray:
+    """Logits averaged over all widths (METHOD, time resizing), float32 [n, labels]."""
     where = next(network.parameters()).device
     network.eval()
-    results = []
-    for start in range(0, len(images), PREDICTION_BATCH):
-        rows = slice(start, start + PREDICTION_BATCH)
-        batch = to_channels(torch.from_numpy(images[rows]).to(where), torch.from_numpy(side[rows]).to(where))
-        batch = scale_intensity(batch, settings["log_scaling"])
+
+    def predicted(rows: slice) -> torch.Tensor:
+        images = torch.from_numpy(samples.inputs[rows]).to(where)
+        images = to_channels(images, torch.from_numpy(samples.side[rows]).to(where))
+        images = scale_intensity(images, settings["log_scaling"])
         logits = []
         for width in settings["widths"]:
-            inputs = add_positions(resize_time(batch, width)).contiguous(memory_format=torch.channels_last)
-            with training.autocast(where, settings["precision"]):
-                logits.append(network(inputs).float())
-        results.append(torch.stack(logits).mean(dim=0).cpu().numpy())
-    return np.concatenate(results) if results else np.empty((0, network.classifier.out_features), np.float32)
+            with autocast(where, precision):
+                logits.append(network(to_inputs(images, width)).float())
+        return torch.stack(logits).mean(dim=0)
+
+    return in_batches(predicted, len(samples), network.classifier.out_features, where)
 
 
 class Model(NeuralModel):
@@ -99,4 +97,4 @@ class Model(NeuralModel):
 
     def logits(self, samples: Samples) -> np.ndarray:
         """float32 [n, labels], averaged over the widths."""
-        return predict(self.network, samples.inputs, samples.side, self.settings)
+        return predict(self.network, samples, self.settings, self.precision)

@@ -1,5 +1,6 @@
 """What the families that train a network share: fitting, and the files of a fitted one."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,22 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from .. import training
+from ..checkpoint import Checkpoint, training_key
+from ..compute import (
+    describe_device,
+    device,
+    free_memory,
+    is_out_of_memory,
+    is_resident,
+    resolve_precision,
+    set_up,
+)
 from ..errors import InputError
+from ..recompute import recompute_blocks
 from ..tables import atomic, read_json, write_json
 from .data import Samples
+
+logger = logging.getLogger("ionscape")
 
 
 class NeuralModel:
@@ -20,15 +34,16 @@ class NeuralModel:
     Attributes:
         network: with the weights of the best epoch.
         settings: the model's settings (the family's schema).
-        shape: (masses, times) of the images; labels: names of the logits.
+        shape: (masses, times) of the images; labels: names of the logits; precision: ``fp32``, ``bf16`` or ``reference``.
         history: one dict an epoch; best_epoch: from 1; validation_logits: float32 [n, labels] of that epoch.
     """
 
     #: The family's training.Batches.
     batches: type[training.Batches]
 
-    def __init__(self, network: nn.Module, settings: dict, shape: tuple[int, int], labels: list[str]):
+    def __init__(self, network: nn.Module, settings: dict, shape: tuple[int, int], labels: list[str], precision: str):
         self.network, self.settings, self.shape, self.labels = network, settings, shape, labels
+        self.precision = precision
         self.history: list[dict] = []
         self.best_epoch: int | None = None
         self.validation_logits: np.ndarray | None = None
@@ -51,26 +66,59 @@ class NeuralModel:
         settings: dict,
         threads: int,
         progress: Callable[[dict], None],
+        checkpoint: Path | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> "NeuralModel":
         """Trains on one device (METHOD, Training); deterministic on the same machine with the same ``threads``.
 
+        Out of memory, it trains once more, from its checkpoint if there is one, with activations recomputed.
+
+        Args:
+            checkpoint: the file that it keeps its state in and goes on from; None keeps none.
+            stopping: asked after each step whether to stop.
+
         Raises:
-            InputError: fewer training samples than a batch, or what the family's ``build`` raises.
+            InputError: fewer training samples than a batch, a network that does not fit in memory, or what the family's
+                ``build`` raises.
+            Interrupted: it was told to stop.
         """
         if len(training_samples) < settings["batch_size"]:
             raise InputError(f"{len(training_samples)} training samples do not fill a batch of {settings['batch_size']}")
-        torch.set_num_threads(threads)
-        torch.manual_seed(settings["seed"])
-        torch.backends.cudnn.deterministic = True
-        where = training.device()
+        kept = None
+        if checkpoint:
+            kept = Checkpoint(checkpoint, training_key(settings, labels, training_samples, validation))
+        where = device()
+        precision = resolve_precision(settings["precision"], where)
         shape = training_samples.inputs.shape[1:]
-        network = cls.build(settings, shape, len(labels), fresh=True).to(where, memory_format=torch.channels_last)
-        model = cls(network, settings, shape, labels)
-        batches = cls.batches(training_samples, settings, where)
-        model.history, model.best_epoch, model.validation_logits = training.train(
-            network, batches, validation, model.logits, settings, progress
-        )
-        return model
+        for recompute in (False, True):
+            set_up(precision, threads, settings["seed"])
+            network = cls.build(settings, shape, len(labels), fresh=True)
+            if recompute and not recompute_blocks(network):
+                break
+            try:
+                model = cls(network.to(where, memory_format=torch.channels_last), settings, shape, labels, precision)
+                batches = cls.batches(training_samples, settings, where, _resident(training_samples, where))
+                logger.info("training on %s, %s", describe_device(where), precision)
+                state = training.train(
+                    network, batches, validation, model.logits, settings, precision, progress, kept, stopping, recompute
+                )
+            except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                # What fills the memory lives on in the traceback of the error: leave this block before the next try.
+                lack = str(error).partition("\n")[0]
+            else:
+                model.history, model.best_epoch, model.validation_logits = (
+                    state.history,
+                    state.best_epoch,
+                    state.best_logits,
+                )
+                return model
+            logger.warning("out of memory (%s); once more, with activations recomputed in the backward pass", lack)
+            network = model = batches = None
+            if where.type == "cuda":
+                torch.cuda.empty_cache()
+        raise InputError(_too_large(settings, where, lack))
 
     def save(self, folder: Path, facts: dict) -> None:
         """Writes ``weights.safetensors`` and ``model.json`` (all that is needed to rebuild and preprocess)."""
@@ -87,5 +135,28 @@ class NeuralModel:
         shape = tuple(facts["shape"])
         network = cls.build(facts["settings"], shape, len(facts["labels"]), fresh=False)
         network.load_state_dict(load_file(folder / "weights.safetensors"))
-        network.to(training.device(), memory_format=torch.channels_last)
-        return cls(network, facts["settings"], shape, facts["labels"])
+        where = device()
+        network.to(where, memory_format=torch.channels_last)
+        precision = resolve_precision(facts["settings"]["precision"], where)
+        return cls(network, facts["settings"], shape, facts["labels"], precision)
+
+
+def _resident(samples: Samples, where: torch.device) -> bool:
+    """Whether the images stay on the device; logged."""
+    free = free_memory(where)
+    resident = free is None or is_resident(samples.inputs.nbytes, free)
+    if free is not None:
+        place = "on the GPU" if resident else "in page-locked memory, copied a batch at a time"
+        logger.info("images: %.0f MiB, %.0f MiB free: %s", samples.inputs.nbytes / 2**20, free / 2**20, place)
+    return resident
+
+
+def _too_large(settings: dict, where: torch.device, lack: str) -> str:
+    size = f"batch_size {settings['batch_size']}"
+    if "widths" in settings:
+        size += f", width {max(settings['widths'])}"
+    return (
+        f"{settings.get('backbone', settings['family'])} at {size} does not fit in the memory of {describe_device(where)}, "
+        f"even with activations recomputed ({lack}). Lower batch_size or widths, take a smaller backbone, or see that "
+        "nothing else uses the device (nvidia-smi; gpu.slots)."
+    )

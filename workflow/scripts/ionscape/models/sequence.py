@@ -13,11 +13,9 @@ from torch.nn import functional as F
 
 from .. import training
 from ..augment import log_intensity, overlay, scale_masses
+from ..compute import autocast, in_batches
 from .data import Samples
 from .neural import NeuralModel
-
-#: Samples predicted at a time.
-PREDICTION_BATCH = 64
 
 
 def to_sequence(images: torch.Tensor, side: torch.Tensor, floor: float) -> torch.Tensor:
@@ -59,19 +57,27 @@ class Network(nn.Module):
 class SequenceBatches(training.Batches):
     """Batches of inputs [batch, masses + 1, times]."""
 
-    def augmented(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        settings, generator, where = self.settings, self.generator, self.images.device
-        partners = torch.randint(len(self.images), rows.shape, generator=generator)
-        chosen = torch.rand(rows.shape, generator=generator) < settings["overlay"]
+    def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
+        settings, generator = self.settings, self.generator
+        chosen = torch.rand(shape, generator=generator) < settings["overlay"]
         low, high = np.log(settings["overlay_range"])
-        strength = torch.exp(low + (high - low) * torch.rand(rows.shape, generator=generator)) * chosen
-        exponents = torch.randn((len(rows), self.images.shape[1]), generator=generator) * settings["mass_scaling"]
+        return {
+            "partners": torch.randint(len(self.images), shape, generator=generator),
+            "strength": torch.exp(low + (high - low) * torch.rand(shape, generator=generator)) * chosen,
+            "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings["mass_scaling"],
+        }
 
-        rows, partners, strength = rows.to(where), partners.to(where), strength.to(where)
+    def augmented(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         facts = torch.cat([self.labels, self.side[:, None].to(self.labels)], dim=1)
-        images, facts = overlay(self.images[rows], facts[rows], self.images[partners], facts[partners], strength)
-        images = scale_masses(images[:, None], exponents.to(where))[:, 0]
-        return to_sequence(images, facts[:, -1], settings["floor"]), facts[:, :-1]
+        images, facts = overlay(
+            self.take(batch, "rows"),
+            facts[batch["rows"]],
+            self.take(batch, "partners"),
+            facts[batch["partners"]],
+            batch["strength"],
+        )
+        images = scale_masses(images[:, None], batch["exponents"])[:, 0]
+        return to_sequence(images, facts[:, -1], self.settings["floor"]), facts[:, :-1]
 
 
 class Model(NeuralModel):
@@ -89,12 +95,11 @@ class Model(NeuralModel):
         """float32 [n, labels]."""
         where = next(self.network.parameters()).device
         self.network.eval()
-        results = [np.empty((0, len(self.labels)), np.float32)]
-        for start in range(0, len(samples), PREDICTION_BATCH):
-            rows = slice(start, start + PREDICTION_BATCH)
+
+        def predicted(rows: slice) -> torch.Tensor:
             images = torch.from_numpy(samples.inputs[rows]).to(where)
             side = torch.from_numpy(samples.side[rows]).to(where)
-            with training.autocast(where, self.settings["precision"]):
-                logits = self.network(to_sequence(images, side, self.settings["floor"]))
-            results.append(logits.float().cpu().numpy())
-        return np.concatenate(results)
+            with autocast(where, self.precision):
+                return self.network(to_sequence(images, side, self.settings["floor"])).float()
+
+        return in_batches(predicted, len(samples), len(self.labels), where)

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from ..errors import Interrupted
 from ..metrics import clipped_logits
 from ..tables import atomic, read_json, write_json
 from .data import Samples
@@ -44,8 +45,13 @@ class Model:
         settings: dict,
         threads: int,
         progress: Callable[[dict], None],
+        checkpoint: Path | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> "Model":
-        """Fits each label with one thread, ``threads`` labels at a time; the validation part is predicted, never used."""
+        """Fits each label with one thread, ``threads`` labels at a time; the validation part is predicted, never used.
+
+        A fit takes seconds: it keeps no checkpoint, and raises Interrupted after the label at which it is told to stop.
+        """
         x = _columns(training_samples)
         tensors: dict[str, np.ndarray] = {}
         if settings["algorithm"] == "logistic_regression":
@@ -66,6 +72,9 @@ class Model:
             for done, fitted in enumerate(pool.map(fit_label, range(len(labels))), start=1):
                 tensors |= fitted
                 progress({"label": labels[done - 1], "done": done, "labels": len(labels)})
+                if stopping():
+                    pool.shutdown(cancel_futures=True)
+                    raise Interrupted(f"stopped after label {done} of {len(labels)}")
         model = cls(tensors, settings, labels)
         model.validation_logits = model.logits(validation)
         return model

@@ -1,0 +1,204 @@
+"""Which GPU a job may use: Snakemake counts GPUs and does not say which (snakemake#281); a lease turns one into a device.
+
+Without torch: the mask has to be in place before CUDA starts.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pynvml
+from filelock import FileLock, Timeout
+
+from .errors import InputError
+
+logger = logging.getLogger("ionscape")
+
+MASK = "CUDA_VISIBLE_DEVICES"
+
+#: A device is full if less than this share of a slot's part of its memory is free.
+NEEDED_SHARE = 0.5
+
+#: Seconds between two looks at the slots, and between two lines that say so.
+LOOK, SAY = 1.0, 60.0
+
+
+@dataclass(frozen=True)
+class Device:
+    """A GPU, or a MIG part of one.
+
+    Attributes:
+        uuid: what names it in a mask and its slot files.
+        index: nvidia-smi's; None for a MIG part.
+        total, free: memory in MiB; None where no driver says.
+    """
+
+    uuid: str
+    index: int | None = None
+    total: float | None = None
+    free: float | None = None
+
+
+def installed() -> list[Device]:
+    """What the driver shows, in nvidia-smi's order: a GPU, or in its place the MIG parts that it is divided into."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        devices = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
+            parts = _mig_parts(gpu)
+            devices += [_device(part, None) for part in parts] if parts else [_device(gpu, index)]
+        return devices
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _mig_parts(gpu) -> list:
+    try:
+        if pynvml.nvmlDeviceGetMigMode(gpu)[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
+            return []
+    except pynvml.NVMLError:
+        return []  # a GPU without MIG
+    parts = []
+    for number in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(gpu)):
+        try:
+            parts.append(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(gpu, number))
+        except pynvml.NVMLError:
+            continue  # that many are not made
+    return parts
+
+
+def _device(handle, index: int | None) -> Device:
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    return Device(pynvml.nvmlDeviceGetUUID(handle), index, memory.total / 2**20, memory.free / 2**20)
+
+
+def masked(devices: list[Device], mask: str | None) -> list[Device]:
+    """What a CUDA_VISIBLE_DEVICES leaves of the devices, in its order.
+
+    Indices are nvidia-smi's; UUIDs may be cut short. As in CUDA, the first entry that names nothing ends the list.
+    """
+    if mask is None:
+        return devices
+    visible = []
+    for entry in mask.split(","):
+        named = _named(devices, entry.strip())
+        if named is None or named in visible:
+            break
+        visible.append(named)
+    return visible
+
+
+def _named(devices: list[Device], entry: str) -> Device | None:
+    if entry.isdecimal():
+        return next((device for device in devices if device.index == int(entry)), None)
+    matching = [device for device in devices if entry and device.uuid.startswith(entry)]
+    return matching[0] if len(matching) == 1 else None
+
+
+def usable(configured: list[int | str] | None, mask: str | None, found: list[Device]) -> list[Device]:
+    """The devices that a job may use: configured, visible and there.
+
+    Args:
+        configured: ``gpu.devices``: indices or UUIDs; None is all. Without a driver they are taken as they are.
+        mask: CUDA_VISIBLE_DEVICES; found: of :func:`installed`.
+
+    Raises:
+        InputError: a configured device that the driver does not have.
+    """
+    if configured is None:
+        return masked(found, mask)
+    names = [str(entry) for entry in configured]
+    if not found:
+        return masked([Device(name, int(name) if name.isdecimal() else None) for name in names], mask)
+    chosen = [_named(found, name) for name in names]
+    if None in chosen:
+        there = ", ".join(f"{device.index} ({device.uuid})" for device in found)
+        raise InputError(f"gpu.devices: no device {names[chosen.index(None)]!r}; there are {there}")
+    return [device for device in masked(found, mask) if device in chosen]
+
+
+def slot_folder() -> Path:
+    """The folder of this user's slot files on this host; the same for every job, whatever its TMPDIR.
+
+    Raises InputError if somebody else made a folder of that name.
+    """
+    folder = Path(f"/tmp/ionscape-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise InputError(f"{folder} is not yours; remove it, as GPU slots are kept there")
+    return folder
+
+
+@contextmanager
+def lease(count: int, devices: list[int | str] | None, slots: int) -> Iterator[Device | None]:
+    """Waits for a free slot of a usable device and makes it the only one that this process sees while it lasts.
+
+    A slot is a lock that the kernel releases however the process ends. Empty devices come first, then those with most free
+    memory; a device that another program fills is skipped.
+
+    Args:
+        count: GPUs that the job wants, 0 or 1; devices: ``gpu.devices``; slots: ``gpu.slots``, jobs that share a device.
+
+    Yields:
+        the device; None if there is none and the job runs on the CPU.
+    """
+    mask = os.environ.get(MASK)
+    if not count:
+        yield None
+        return
+    if not usable(devices, mask, installed()):
+        logger.warning("no GPU is there: training on the CPU")
+        yield None
+        return
+    folder, said, warned = slot_folder(), -SAY, set()
+    while True:
+        there = usable(devices, mask, installed())
+        found = _free_slot(there, slots, folder, warned)
+        if found:
+            break
+        if time.monotonic() - said >= SAY:
+            said = time.monotonic()
+            logger.info("waiting for a GPU: no slot is free on %s", ", ".join(device.uuid for device in there))
+        time.sleep(LOOK)
+    device, slot, lock = found
+    logger.info("GPU %s, slot %d of %d", device.uuid, slot + 1, slots)
+    os.environ[MASK] = device.uuid
+    try:
+        yield device
+    finally:
+        lock.release()
+        if mask is None:
+            del os.environ[MASK]
+        else:
+            os.environ[MASK] = mask
+
+
+def _free_slot(devices: list[Device], slots: int, folder: Path, warned: set[str]) -> tuple[Device, int, FileLock] | None:
+    for slot in range(slots):  # a second job a device only when each has one
+        for device in sorted(devices, key=lambda device: -(device.free or 0)):
+            lock = FileLock(folder / f"{quote(device.uuid, safe='')}.{slot}.lock", mode=0o600)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            if device.free is None or device.free >= NEEDED_SHARE * device.total / slots:
+                return device, slot, lock
+            lock.release()
+            if device.uuid not in warned:
+                warned.add(device.uuid)
+                logger.warning(
+                    "GPU %s skipped: only %.0f of %.0f MiB are free, another program uses it",
+                    device.uuid,
+                    device.free,
+                    device.total,
+                )
+    return None
