@@ -22,10 +22,10 @@ rule train_fold:
         f"{RESULTS}/logs/train_fold/{{model}}/fold{{fold}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_fold/{{model}}/fold{{fold}}.tsv"
+    retries: 2  # a job that was stopped goes on from its checkpoint
     conda:
         "../../envs/cuda.yaml"
     threads: lambda wildcards: family(wildcards).threads
-    retries: 2 # a job that was stopped goes on from its checkpoint
     resources:
         mem_mb=lambda wildcards: family(wildcards).mem_mb,
         runtime=lambda wildcards: family(wildcards).runtime,
