@@ -6,7 +6,7 @@ DATA ?=               # a folder that holds mars1/ and gcms/: the tests on real 
 BIN = .venv/bin
 SMK = Snakefile workflow/rules
 
-.PHONY: help run test check format docs backbones lock
+.PHONY: help run status test check format docs backbones lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ run: $(STAMP) ## the example, from simulated runs to a leaderboard and a submiss
 	@echo "         results/example/ensemble/               metrics.json, ensemble.json, oof.parquet, submission.csv"
 	@echo "         results/example/models/MODEL/foldK/     weights, logits and history of each training"
 	@echo "Next:    README.md, 'Your own data'"
+
+status: $(STAMP) ## where each training stands, of the run that was started last or of RUN=name
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m ionscape.status $(RUN)
 
 check: $(STAMP) ## formatting and lint of Python and Snakemake files
 	$(BIN)/ruff format --check .

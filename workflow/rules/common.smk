@@ -39,6 +39,12 @@ GRID = {
 }
 
 
+onstart:
+    from ionscape.tables import write_json
+
+    write_json(f"{RESULTS}/config.json", CONFIG)
+
+
 wildcard_constraints:
     model="|".join(re.escape(name) for name in MODELS),
     fold="|".join(str(fold) for fold in FOLDS),

@@ -1,0 +1,118 @@
+"""``make status``: where every training of a run stands, from its files alone: Snakemake may run or not."""
+
+import argparse
+import fcntl
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from .errors import InputError
+from .tables import read_json
+
+HEADER = ("model", "fold", "state", "epoch", "train loss", "validation", "best", "samples/s", "done by")
+
+
+def training_status(results: Path) -> list[dict]:
+    """One row a model and fold, in the order of the config.
+
+    A training is ``running`` while a job locks its folder, ``done`` when its out-of-fold logits are newer than its last
+    start, ``waiting`` before its first start; else it was ``stopped`` and goes on from its checkpoint, or ``failed``.
+
+    Args:
+        results: ``results/{run}``.
+
+    Returns:
+        model, fold, state, and, as far as the training came: epoch, epochs, train_loss, validation_loss, best,
+        samples_per_second, ends (seconds since the epoch; expected, while it runs).
+
+    Raises:
+        InputError: no run has been started there.
+    """
+    config = read_json(results / "config.json")
+    rows = []
+    for model in config["models"]:
+        for fold in range(config["folds"]["count"]):
+            folder = results / "models" / model / f"fold{fold}"
+            lines = _lines(results / "logs" / "train_fold" / model / f"fold{fold}.jsonl")
+            starts = [number for number, line in enumerate(lines) if "started" in line]
+            start = lines[starts[-1]] if starts else {}
+            last = next((line for line in reversed(lines) if "epoch" in line), {})
+            row = {"epochs": start.get("epochs"), **last, "model": model, "fold": fold}
+            row["state"] = _state(folder, start.get("started"))
+            if row["state"] == "running" and lines[-1] is last:
+                row["ends"] = last["time"] + last["seconds_left"]
+            elif row["state"] == "done":
+                row["ends"] = (folder / "oof.parquet").stat().st_mtime
+            rows.append(row)
+    return rows
+
+
+def _lines(path: Path) -> list[dict]:
+    """A progress file's rows; a last line that is being written is left out."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _state(folder: Path, started: float | None) -> str:
+    if _is_locked(folder / ".lock"):
+        return "running"
+    oof = folder / "oof.parquet"
+    if oof.exists() and (started is None or oof.stat().st_mtime >= started):
+        return "done"
+    if (folder / "checkpoint.safetensors").exists():
+        return "stopped"
+    return "waiting" if started is None else "failed"
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with open(path, "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def status_text(rows: list[dict]) -> str:
+    """The rows of :func:`training_status` as a table, and how many stand where."""
+
+    def number(value: float | None, digits: int) -> str:
+        return "" if value is None else f"{value:.{digits}f}"
+
+    table = [HEADER]
+    for row in rows:
+        epoch = f"{row['epoch']}/{row['epochs']}" if row.get("epoch") else ""
+        losses = [number(row.get(name), 4) for name in ("train_loss", "validation_loss", "best")]
+        ends = f"{datetime.fromtimestamp(row['ends']):%d %b %H:%M}" if "ends" in row else ""
+        speed = number(row.get("samples_per_second"), 0)
+        table.append((row["model"], str(row["fold"]), row["state"], epoch, *losses, speed, ends))
+    widths = [max(len(row[column]) for row in table) for column in range(len(HEADER))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    states = [row["state"] for row in rows]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    return "\n".join([*lines, "", f"{len(rows)} trainings: {counts}"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Where every training of a run stands.")
+    parser.add_argument("run", nargs="?", help="name of the run; without it, the one that was started last")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs (default: results)")
+    arguments = parser.parse_args()
+    started = sorted(arguments.results.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    if not (arguments.run or started):
+        sys.exit(f"no run has been started in {arguments.results}")
+    results = arguments.results / arguments.run if arguments.run else started[-1].parent
+    try:
+        rows = training_status(results)
+    except InputError as error:
+        sys.exit(f"{results}: no run of that name has been started ({error})")
+    print(f"{results}\n\n{status_text(rows)}")
+
+
+if __name__ == "__main__":
+    main()
