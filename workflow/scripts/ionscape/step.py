@@ -69,14 +69,26 @@ class Step:
         graph.replay()
 
     def _compute(self, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+        loss = self.forward(inputs, targets)
+        self.backward(loss)
+        self.update()
+        self.total += loss.detach()
+
+    def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The batch's loss."""
         with autocast(self.where, self.precision, cached=self.graphs is None):
             logits = self.network(inputs)
-        loss = F.binary_cross_entropy_with_logits(logits.float(), targets)
+        return F.binary_cross_entropy_with_logits(logits.float(), targets)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """New gradients."""
         self.optimizer.zero_grad()
         loss.backward()
+
+    def update(self) -> None:
+        """Clipping and AdamW."""
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_gradient"])
         self.optimizer.step()
-        self.total += loss.detach()
 
     def _capture(self, inputs: torch.Tensor, targets: torch.Tensor) -> tuple:
         static_inputs, static_targets = inputs.clone(), targets.clone()

@@ -1,0 +1,77 @@
+"""What the training benchmarks share: settings of METHOD.md, data of its shape, and the machine's facts."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from ionscape.compute import describe_device, device
+from ionscape.models.data import Samples
+from ionscape.models.torchvision_ops import timm
+from ionscape.normalization import normalize
+
+#: METHOD.md, Training; the weights are random, which changes no speed and needs no network.
+SETTINGS = {
+    "family": "image",
+    "pretrained": False,
+    "normalization": "mass",
+    "log_scaling": "log10",
+    "head": "full",
+    "drop_path_rate": 0.0,
+    "seed": 3,
+    "epochs": 20,
+    "warmup_epochs": 2,
+    "rate": 1e-4,
+    "weight_decay": 0.01,
+    "batch_size": 8,
+    "clip_gradient": 64,
+    "label_smoothing": 0.01,
+    "mixup": 0.1,
+    "mixup_range": [0.4, 0.6],
+    "mass_scaling": 0.0,
+    "widths": [128, 160, 192, 224, 256],
+    "precision": "auto",
+}
+LABELS = 9
+
+
+def random_data(n: int, masses: int, times: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images in [0, 1] of METHOD step 3, sides and labels: float32 [n, masses, times], int64 [n], float32 [n, labels]."""
+    rng = np.random.default_rng(seed)
+    images = rng.lognormal(-6, 2, (n, masses, times)).astype(np.float32)
+    images /= images.max(axis=(1, 2), keepdims=True)
+    return images, rng.integers(0, 2, n), rng.integers(0, 2, (n, LABELS)).astype(np.float32)
+
+
+def samples_of(images: np.ndarray, side: np.ndarray, labels: np.ndarray) -> Samples:
+    """The data as the engine takes them: after METHOD step 5."""
+    return Samples([f"S{i}" for i in range(len(images))], normalize(images, "mass"), side, labels)
+
+
+def synchronize(where: torch.device) -> None:
+    if where.type == "cuda":
+        torch.cuda.synchronize(where)
+
+
+def machine() -> dict:
+    """What the figures were measured on and with."""
+    describe = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False)
+    return {
+        "device": describe_device(device()),
+        "cpu": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
+        "cores": len(os.sched_getaffinity(0)),
+        "load_average": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+        "cuda": torch.version.cuda,
+        "commit": commit.stdout.strip() or None,
+    }
