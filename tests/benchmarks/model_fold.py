@@ -1,4 +1,4 @@
-"""How long one whole model-fold takes, training and validation over all widths each epoch: the engine against the plain loop.
+"""How long a model-fold takes, training and validation over all widths each epoch: the engine against the plain loop.
 
 METHOD's size by default: 959 training and 162 validation images of 256 × 192, 20 epochs at batch 8. The plain loop trains
 ``--plain-epochs`` of them and is scaled up. Prints seconds and shares; writes the figures with ``--write``.

@@ -88,13 +88,14 @@ def test_defaults_are_the_constants_of_method():
 
 
 def test_every_section_and_setting_is_filled_in():
-    config = load({"m": IMAGE, "t": {"family": "table"}}, dataset={"axis": {"column": "temp"}})
+    models = {"m": IMAGE, "s": {"family": "sequence"}, "t": {"family": "table"}}
+    config = load(models, dataset={"axis": {"column": "temp"}})
     sections = set(SCHEMA["properties"]) - {"defaults"}
     assert set(config) == sections
     for name in sections - {"models", "run"}:
         assert set(config[name]) == set(SCHEMA["properties"][name]["properties"])
     assert config["dataset"]["axis"] == {"column": "temp", "limits": None}
-    for name, family in (("m", "image"), ("t", "table")):
+    for name, family in (("m", "image"), ("s", "sequence"), ("t", "table")):
         assert set(config["models"][name]) == {"family", *SCHEMA["$defs"][family]["properties"]}
 
 
@@ -225,7 +226,7 @@ def test_no_models():
 @pytest.mark.parametrize(("family", "near"), [("tabel", "table"), ("images", "image")])
 def test_unknown_family(family, near):
     (message,) = problems({"models": {"m": {"family": family}}})
-    assert message.startswith(f"models.m.family: found '{family}', allowed: image, table; did you mean '{near}'?")
+    assert message.startswith(f"models.m.family: found '{family}', allowed: image, sequence, table; did you mean '{near}'?")
 
 
 @pytest.mark.parametrize(
@@ -257,6 +258,20 @@ def test_near_names_of_backbones_weights_and_packages():
     assert "did you mean 'a1_in1k'?" in image_problems(backbone="resnet34.a1_in1K")[0]
     package = next(iter(WEIGHT_PACKAGES))
     assert f"did you mean '{package}'?" in image_problems(pretrained=package.replace("-", "_"))[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"overlay_range": [1, 0.5]}, "models.m.overlay_range: found [1, 0.5], the first must not exceed the second"),
+        ({"warmup_epochs": 41}, "models.m.warmup_epochs: 41 exceeds epochs = 40"),
+        ({"kernel": 4}, "models.m.kernel: found 4, allowed: odd numbers"),
+        ({"backbone": "resnet34"}, "models.m.backbone: unknown key of family sequence"),
+    ],
+)
+def test_impossible_sequence_models(given, expected):
+    (found,) = problems({"models": {"m": {"family": "sequence", **given}}})
+    assert found.startswith(expected)
 
 
 def test_a_backbone_is_required_but_may_be_the_familys():
