@@ -151,7 +151,7 @@ def test_logits_are_the_weighted_mean_of_the_bins(kernel):
     with torch.no_grad():
         logits, weights = (tensor.numpy() for tensor in net.events(sequences))
         assert logits.shape == weights.shape == (4, 2, TIMES)
-        np.testing.assert_allclose(weights.sum(dim=2), 1, rtol=1e-5)
+        np.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-5)
         assert weights.std() > 1e-4
         expected = [[np.dot(*pair) for pair in zip(*sample, strict=True)] for sample in zip(logits, weights, strict=True)]
         np.testing.assert_allclose(net(sequences), expected, rtol=1e-4, atol=1e-6)
