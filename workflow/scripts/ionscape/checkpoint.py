@@ -46,6 +46,7 @@ class Checkpoint:
 
         A checkpoint of another training, or one that cannot be read, is renamed to ``….set-aside`` and logged.
         """
+        self.wait()  # after an error the last one may still be on its way
         if not self.path.exists():
             return None
         try:

@@ -183,16 +183,17 @@ def lease(count: int, devices: list[int | str] | None, slots: int) -> Iterator[D
 
 
 def _free_slot(devices: list[Device], slots: int, folder: Path, warned: set[str]) -> tuple[Device, int, FileLock] | None:
-    for slot in range(slots):  # a second job a device only when each has one
-        for device in sorted(devices, key=lambda device: -(device.free or 0)):
-            lock = FileLock(folder / f"{quote(device.uuid, safe='')}.{slot}.lock", mode=0o600)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
+    with FileLock(folder / "choice.lock", mode=0o600):  # who looks at all slots holds the free ones for a moment
+        free = {device: dict(_acquired(device, slots, folder)) for device in devices}
+        chosen = None
+        # A second job on a device only when each has one.
+        for device in sorted(devices, key=lambda device: (slots - len(free[device]), -(device.free or 0))):
+            if not free[device]:
                 continue
             if device.free is None or device.free >= NEEDED_SHARE * device.total / slots:
-                return device, slot, lock
-            lock.release()
+                slot = min(free[device])
+                chosen = device, slot, free[device].pop(slot)
+                break
             if device.uuid not in warned:
                 warned.add(device.uuid)
                 logger.warning(
@@ -201,4 +202,17 @@ def _free_slot(devices: list[Device], slots: int, folder: Path, warned: set[str]
                     device.free,
                     device.total,
                 )
-    return None
+        for locks in free.values():
+            for lock in locks.values():
+                lock.release()
+    return chosen
+
+
+def _acquired(device: Device, slots: int, folder: Path) -> Iterator[tuple[int, FileLock]]:
+    for slot in range(slots):
+        lock = FileLock(folder / f"{quote(device.uuid, safe='')}.{slot}.lock", mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        yield slot, lock

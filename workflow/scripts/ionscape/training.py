@@ -147,6 +147,10 @@ def train(
     steps = len(batches) * settings["epochs"]
     warmup = round(len(batches) * settings["warmup_epochs"])
     step = Step(network, settings, where, precision, graphs=not recompute and precision != "reference")
+
+    def rate_at(number: int) -> float:
+        return learning_rate(state.epoch * len(batches) + number, steps, warmup, settings["rate"])
+
     state = State()
     if checkpoint and (saved := checkpoint.load()):
         state = _restore(*saved, network, step, batches)
@@ -155,8 +159,7 @@ def train(
         drawn_from = batches.generator.get_state()
         started = time.monotonic() - state.seconds
         for inputs, targets in batches.epoch(skip=state.step):
-            rate = learning_rate(state.epoch * len(batches) + state.step, steps, warmup, settings["rate"])
-            step(inputs, targets, rate)
+            step(inputs, targets, rate_at(state.step))
             state.step += 1
             if stopping():
                 state.seconds = time.monotonic() - started
@@ -171,7 +174,7 @@ def train(
         now = time.monotonic()
         row = {
             "epoch": state.epoch + 1,
-            "rate": rate,
+            "rate": rate_at(len(batches) - 1),
             "train_loss": train_loss,
             "validation_loss": validation_loss(logits, validation.labels),
             "seconds": now - started,

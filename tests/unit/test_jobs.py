@@ -1,0 +1,126 @@
+"""What stops a job, a signal or the death of its Snakemake, and one job a folder: with real processes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ionscape import jobs
+from ionscape.jobs import SIGNALS, alone_in, stoppable
+
+LIBRARY = Path(jobs.__file__).parents[1]
+
+#: As Snakemake does, starts what follows on its command line and waits for it, then goes on for a while.
+SNAKEMAKE = """
+import subprocess, sys, time
+subprocess.run([sys.executable, *sys.argv[1:]])
+time.sleep(3)
+"""
+
+#: Works until it is to stop, and says why.
+JOB = """
+import os, time
+from ionscape.jobs import stoppable
+with stoppable() as stopping:
+    print("child of", os.getppid(), flush=True)
+    while not stopping():
+        time.sleep(0.05)
+    print("stopped:", stopping.reason, flush=True)
+"""
+
+#: Works in a folder for ever.
+WORKER = """
+import logging, sys, time
+from pathlib import Path
+from ionscape.jobs import alone_in
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+with alone_in(Path(sys.argv[1])):
+    print("works", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts Python with arguments: (process, path of what it and its children say)."""
+    started = []
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{LIBRARY}"}
+
+    def call(*arguments) -> tuple[subprocess.Popen, Path]:
+        path = tmp_path / f"{len(started)}.log"
+        with open(path, "w") as stream:
+            process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=stream, stderr=stream)
+        started.append(process)
+        return process, path
+
+    yield call
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def until(path: Path, pattern: str, seconds: float = 20) -> re.Match:
+    """The first match in a growing file."""
+    end = time.monotonic() + seconds
+    while not (found := re.search(pattern, path.read_text(), re.M)):
+        assert time.monotonic() < end, path.read_text()
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGINT"])
+def test_a_signal_is_noted(name):
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with stoppable() as stopping:
+        assert not stopping()
+        signal.raise_signal(signal.Signals[name])
+        assert stopping()
+        assert stopping.reason == name
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_handlers_are_restored_after_an_error():
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with pytest.raises(ZeroDivisionError), stoppable():
+        raise ZeroDivisionError
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+@pytest.mark.parametrize("killed", ["the user's", "the job's own"])
+def test_a_killed_snakemake_is_noticed(start, tmp_path, killed):
+    for name in ("snakemake", "snakemake.py"):  # called as a user does, and with -m as Snakemake calls itself
+        (tmp_path / name).write_text(SNAKEMAKE)
+    (tmp_path / "job.py").write_text(JOB)
+    process, path = start(tmp_path / "snakemake", "-m", "snakemake", tmp_path / "job.py")
+    own = int(until(path, r"^child of (\d+)$")[1])
+    assert own != process.pid
+    time.sleep(jobs.LOOK + 0.3)
+    assert "stopped" not in path.read_text()  # all live
+    victim = process.pid if killed == "the user's" else own
+    os.kill(victim, signal.SIGKILL)
+    assert until(path, r"^stopped: (.*)$", seconds=3)[1] == f"Snakemake (process {victim}) is gone"
+
+
+def test_a_folder_has_one_job(start, tmp_path):
+    folder = tmp_path / "models" / "fold0"
+    first, said = start("-c", WORKER, folder)
+    until(said, "^works$")
+    second, said = start("-c", WORKER, folder)
+    until(said, f"^waiting for another job that works in {re.escape(str(folder))}$")
+    time.sleep(0.3)
+    assert "works\n" not in said.read_text()
+    first.kill()
+    until(said, r"^it ended after \d s\nworks$", seconds=3)
+    assert second.poll() is None
+
+
+def test_a_folder_is_free_after_its_job(tmp_path, caplog):
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), alone_in(tmp_path / "fold0"):
+            raise ZeroDivisionError
+    assert not caplog.records
