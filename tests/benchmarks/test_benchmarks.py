@@ -1,0 +1,71 @@
+"""The training benchmarks run from the library alone, and what they compare computes the same."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from common import SETTINGS, random_data, samples_of
+from plain import Images, Plain
+
+from ionscape.compute import set_up
+from ionscape.models.image import ImageBatches, Model
+from ionscape.step import Step
+from ionscape.training import learning_rate
+
+CPU = torch.device("cpu")
+
+
+def test_the_engine_in_reference_mode_is_the_plain_loop():
+    settings = {**SETTINGS, "backbone": "test_resnet", "mixup": 0.0, "widths": [40], "rate": 1e-3, "head": "full"}
+    images, side, _ = random_data(24, 64, 48, seed=0)
+    labels = np.eye(24, dtype=np.float32)  # a batch says which samples it holds
+    set_up("reference", 2, settings["seed"])
+    assert torch.get_num_threads() == 1
+    engine = Model.build(settings, (64, 48), 24, fresh=True).to(memory_format=torch.channels_last).train()
+    step = Step(engine, settings, CPU, "reference", graphs=False)
+    plain = Plain(Model.build(settings, (64, 48), 24, fresh=True).train(), settings, CPU, workers=0)
+    plain.network.load_state_dict(engine.state_dict())
+    data = Images(images, side, labels, mixup=0.0, seed=0)
+    batches = ImageBatches(samples_of(images, side, labels), settings, CPU)
+    number, losses = 0, []
+    for _ in range(4):
+        for inputs, targets in batches.epoch():
+            rate = learning_rate(number, 12, 3, settings["rate"])
+            for group in plain.optimizer.param_groups:
+                group["lr"] = rate
+            chosen = [data[row] for row in targets.argmax(dim=1).tolist()]
+            expected = plain.step(*(torch.stack(part) for part in zip(*chosen, strict=True)), 40)
+            step.total.zero_()
+            step(inputs, targets, rate)
+            losses.append(expected)
+            assert float(step.total) == pytest.approx(expected, rel=1e-4)
+            number += 1
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        ("train_step", ["--widths", "32", "48", "--steps", "1", "--rounds", "1"]),
+        ("model_fold", ["--training", "9", "--validation", "5", "--epochs", "2"]),
+    ],
+)
+def test_a_benchmark_runs_and_writes_its_figures(tmp_path, script, arguments):
+    path = tmp_path / "figures.json"
+    small = ["test_resnet", "--batch", "4", "--shape", "64", "48", "--threads", "1", "--write", str(path)]
+    command = [sys.executable, str(Path(__file__).parent / f"{script}.py"), *small, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(path.read_text())
+    assert figures["machine"]["torch"] == torch.__version__
+    result = figures["results"][0] if script == "train_step" else figures["result"]
+    assert result["engine_over_plain"] > 0
+    shares = result.get("shares", {"validation": result.get("validation_share")})
+    assert all(0 < share < 1 for share in shares.values())
