@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 QUICK = ("--cores", "2", "--configfile", "resources/presets/quick.yaml")
-MODELS = ("lightgbm", "logistic-regression", "lite0-mass")
+MODELS = ("events", "lightgbm", "logistic-regression", "lite0-mass")
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.workflow
 
@@ -57,7 +57,7 @@ def test_a_run_leaves_what_the_readme_names(finished):
     assert set(metrics["models"]) == set(MODELS)
     ensemble = json.loads((run / "ensemble/ensemble.json").read_text())
     assert set(ensemble["paths"]) == {"grow", "drop"}
-    assert [len(step["members"]) for step in ensemble["paths"]["grow"]] == [1, 2, 3]
+    assert [len(step["members"]) for step in ensemble["paths"]["grow"]] == [1, 2, 3, 4]
     assert set(ensemble["members"]) <= set(MODELS)
     assert "aromatic" in (run / "check.html").read_text()
 

@@ -42,7 +42,7 @@ GRID = {
 onstart:
     from ionscape.tables import write_json
 
-    write_json(f"{RESULTS}/config.json", CONFIG)
+    write_json(f"{RESULTS}/logs/config.json", CONFIG)
 
 
 wildcard_constraints:

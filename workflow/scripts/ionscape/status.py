@@ -29,7 +29,7 @@ def training_status(results: Path) -> list[dict]:
     Raises:
         InputError: no run has been started there.
     """
-    config = read_json(results / "config.json")
+    config = read_json(results / "logs" / "config.json")
     rows = []
     for model in config["models"]:
         for fold in range(config["folds"]["count"]):
@@ -103,10 +103,10 @@ def main() -> None:
     parser.add_argument("run", nargs="?", help="name of the run; without it, the one that was started last")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs (default: results)")
     arguments = parser.parse_args()
-    started = sorted(arguments.results.glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    started = sorted(arguments.results.glob("*/logs/config.json"), key=lambda path: path.stat().st_mtime)
     if not (arguments.run or started):
         sys.exit(f"no run has been started in {arguments.results}")
-    results = arguments.results / arguments.run if arguments.run else started[-1].parent
+    results = arguments.results / arguments.run if arguments.run else started[-1].parents[1]
     try:
         rows = training_status(results)
     except InputError as error:
