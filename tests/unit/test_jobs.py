@@ -74,18 +74,20 @@ def until(path: Path, pattern: str, seconds: float = 20) -> re.Match:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGINT"])
-def test_a_signal_is_noted(name):
+def test_a_signal_is_noted_and_the_job_ends_by_itself(start, name):
+    process, path = start("-c", JOB)
+    until(path, "^child of")
+    process.send_signal(signal.Signals[name])
+    assert process.wait(10) == 0
+    assert path.read_text().endswith(f"stopped: {name}\n")
+
+
+def test_handlers_are_restored():
     before = [signal.getsignal(each) for each in SIGNALS]
     with stoppable() as stopping:
-        assert not stopping()
-        signal.raise_signal(signal.Signals[name])
-        assert stopping()
-        assert stopping.reason == name
+        signal.raise_signal(signal.SIGTERM)
+    assert stopping.reason == "SIGTERM"
     assert [signal.getsignal(each) for each in SIGNALS] == before
-
-
-def test_handlers_are_restored_after_an_error():
-    before = [signal.getsignal(each) for each in SIGNALS]
     with pytest.raises(ZeroDivisionError), stoppable():
         raise ZeroDivisionError
     assert [signal.getsignal(each) for each in SIGNALS] == before
