@@ -125,7 +125,8 @@ class NeuralModel:
         state = {name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()}
         with atomic(folder / "weights.safetensors") as temporary:
             save_file(state, temporary)
-        content = {"settings": self.settings, "shape": list(self.shape), "labels": self.labels, **facts}
+        how = {"settings": self.settings, "precision": self.precision}
+        content = {**how, "shape": list(self.shape), "labels": self.labels, **facts}
         write_json(folder / "model.json", content)
 
     @classmethod
