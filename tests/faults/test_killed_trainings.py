@@ -36,6 +36,7 @@ MODELS = {
     },
 }
 SEED = 20240724
+WRITE = 0.02  # seconds that writing a checkpoint takes, about; all outputs take longer than a tenth of it
 LIMIT = 400  # seconds that a call of Snakemake may take
 pytestmark = pytest.mark.faults
 
@@ -97,12 +98,14 @@ def at_random(random_: random.Random, training: Training, after: int) -> None:
 def in_a_checkpoint(random_: random.Random, training: Training, after: int) -> None:
     until(lambda: len(set(training.epochs())) >= after, 0.01, training.snakemake)
     until(lambda: training.writes("checkpoint.safetensors"), 0.0005, training.snakemake)
+    time.sleep(random_.random() * WRITE)
 
 
 def in_the_outputs(random_: random.Random, training: Training, after: int) -> None:
     whole = training.folder / "weights.safetensors"
     until(lambda: len(set(training.epochs())) >= after, 0.01, training.snakemake)
     until(lambda: training.writes(whole.name) or whole.exists(), 0.0005, training.snakemake)
+    time.sleep(random_.random() * WRITE / 10)
 
 
 @contextmanager
@@ -224,6 +227,8 @@ def test_a_killed_snakemake_is_unlocked_and_called_again(undisturbed, untrained,
         with running(untrained, target) as again:
             if waits:
                 until(lambda: "waiting for another job" in (untrained / "said.txt").read_text(), 0.05, again)
+                time.sleep(1)
+                assert len(training.rows("started")) == 1  # it does wait
                 orphan.resume()
                 orphan.wait(LIMIT)
             ends_well(again, untrained)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from ionscape import checkpoint
 from ionscape.checkpoint import Checkpoint, training_key
 from ionscape.errors import Interrupted
 from ionscape.models import image, sequence
@@ -144,6 +145,20 @@ def test_a_write_that_fails_is_told_at_the_next_save_or_wait(path):
         kept.save(TENSORS, FACTS)  # told once; the disk is there again
         kept.wait()
         assert files_beside(path) == [path.name]
+
+
+def test_a_write_that_fails_half_way_leaves_the_one_before(path, monkeypatch):
+    def fail(_tensors, file, _metadata):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    kept = saved(path)
+    monkeypatch.setattr(checkpoint, "save_file", fail)
+    kept.save(TENSORS, {"epoch": 3})
+    with pytest.raises(OSError, match="No space left"):
+        kept.wait()
+    assert kept.load()[1]["epoch"] == FACTS["epoch"]
+    assert files_beside(path) == [path.name]
 
 
 def key(settings=SHARED, labels=LABELS, training=None, validation=None, **changes):
