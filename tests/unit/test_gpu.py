@@ -13,21 +13,27 @@ import pytest
 from ionscape import gpu
 from ionscape.errors import InputError
 from ionscape.gpu import MASK, Device, installed, lease, masked, slot_folder, usable
+from ionscape.jobs import Stopping
 
 LIBRARY = Path(gpu.__file__).parents[1]
 UUIDS = ("GPU-a1b2c3d4", "GPU-a1b9", "GPU-c0ffee", "GPU-d00d")
 GPUS = [Device(uuid, index, 1000, 900) for index, uuid in enumerate(UUIDS)]
-PARTS = [Device("MIG-11aa", None, 500, 500), Device("MIG-11bb", None, 500, 500), Device("MIG-GPU-a1b2/1/0", None, 9, 9)]
+PARTS = [Device(name, 0, 500, 500) for name in ("MIG-11aa", "MIG-11bb", "MIG-GPU-a1b2/1/0", "MIG-GPU-a1b2/1/0x")]
 without_driver = pytest.mark.skipif(bool(installed()), reason="takes devices that the driver here does not have")
 
 #: Leases a device, says which, and keeps it until its standard input ends.
 HOLDER = f"""
 import ast, logging, os, sys
+from ionscape.errors import Interrupted
 from ionscape.gpu import lease
+from ionscape.jobs import stoppable
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-with lease(1, *ast.literal_eval(sys.argv[1])) as device:
-    print("sees", os.environ[{MASK!r}], flush=True)
-    sys.stdin.read()
+try:
+    with stoppable() as stopping, lease(1, *ast.literal_eval(sys.argv[1]), stopping) as device:
+        print("sees", os.environ[{MASK!r}], flush=True)
+        sys.stdin.read()
+except Interrupted as error:
+    print(error, flush=True)
 """
 
 #: Takes slots as fast as it can; a file that must be absent says that nobody else has the same one.
@@ -136,13 +142,13 @@ def test_an_empty_mask_hides_an_only_device():
 @pytest.mark.parametrize(
     ("mask", "left"),
     [
-        (None, [0, 1, 2, 3]),
+        (None, [0, 1, 2, 3, 4]),
         ("MIG-11bb,MIG-11aa", [1, 0]),
         ("MIG-11a", [0]),
         ("MIG-11", []),
-        ("MIG-GPU-a1b2/1/0,MIG-11aa", [2, 0]),
-        ("1,MIG-11bb", [3, 1]),
-        ("0", []),  # it is divided, and its parts have no index
+        ("MIG-GPU-a1b2/1/0,MIG-11aa", [2, 0]),  # not the longer one
+        ("1,MIG-11bb", [4, 1]),
+        ("0", [0]),  # it is divided: as in CUDA, its first part
     ],
 )
 def test_what_a_mask_leaves_of_mig_parts(mask, left):
@@ -159,6 +165,7 @@ def test_what_a_mask_leaves_of_mig_parts(mask, left):
         (["GPU-d00d", 1, "GPU-c"], "1,3", [1, 3]),
         ([0, 1, 2, 3], "3,1", [3, 1]),
         (["3", "GPU-a1b2c3d4"], "GPU-d00d,0,1", [3, 0]),
+        ([2, 0, "2", "GPU-c"], None, [0, 2]),
         ([0, 2], "1,3", []),
         ([0, 2], "", []),
     ],
@@ -175,6 +182,7 @@ def test_usable_is_configured_and_visible(configured, mask, left):
         ([0, 1, 2, 3], "1,3", ["1", "3"]),
         ([0, 1, 2, 3], "3,1", ["3", "1"]),
         (["B", "A"], None, ["B", "A"]),
+        (["B", "A", "B"], None, ["B", "A"]),
         (["A", "B"], "B", ["B"]),
         ([0, "A"], "", []),
     ],
@@ -199,21 +207,21 @@ def test_a_lease_shows_one_device_while_it_lasts(monkeypatch, names, mask):
         mask = mask.format(*names)
         monkeypatch.setenv(MASK, mask)
     first = mask.split(",")[0] if mask else names[0]
-    with lease(1, names, 1) as device:
+    with lease(1, names, 1, Stopping()) as device:
         assert device == Device(first)
         assert os.environ[MASK] == first
     assert os.environ.get(MASK) == mask
-    with pytest.raises(ZeroDivisionError), lease(1, names, 1):
+    with pytest.raises(ZeroDivisionError), lease(1, names, 1, Stopping()):
         raise ZeroDivisionError
     assert os.environ.get(MASK) == mask
-    with lease(1, names, 1) as device:
+    with lease(1, names, 1, Stopping()) as device:
         assert device == Device(first)  # free again
 
 
 @pytest.mark.parametrize(("count", "mask", "warnings"), [(0, "0", 0), (1, "", 1)])
 def test_a_job_without_a_gpu(monkeypatch, caplog, count, mask, warnings):
     monkeypatch.setenv(MASK, mask)
-    with lease(count, None, 1) as device:
+    with lease(count, None, 1, Stopping()) as device:
         assert device is None
         assert os.environ[MASK] == mask
     assert os.environ[MASK] == mask
@@ -230,6 +238,18 @@ def test_no_two_processes_share_a_slot(hold, names):
     assert last.said() == f"waiting for a GPU: no slot is free on {', '.join(names)}\n"
     first.process.communicate(timeout=10)  # its input ends, and so does it
     assert until(last.has) == first.has()
+
+
+@without_driver
+def test_a_job_that_waits_for_a_gpu_can_be_stopped(hold):
+    holders = [hold() for _ in range(2)]
+    until(lambda: all(holder.has() for holder in holders))
+    third = hold()
+    until(third.waits)
+    third.process.terminate()
+    assert third.process.wait(gpu.LOOK + 2) == 0
+    assert third.said().endswith("\nSIGTERM: stopped while waiting for a GPU\n")
+    assert all(holder.process.poll() is None for holder in holders)
 
 
 @without_driver

@@ -30,18 +30,22 @@ with stoppable() as stopping:
     print("child of", os.getppid(), flush=True)
     while not stopping():
         time.sleep(0.05)
-    print("stopped:", stopping.reason, flush=True)
+    print("stopped:", stopping(), flush=True)
 """
 
-#: Works in a folder for ever.
+#: Works in a folder for ever; while it waits for the folder, it can be stopped.
 WORKER = """
 import logging, sys, time
 from pathlib import Path
-from ionscape.jobs import alone_in
+from ionscape.errors import Interrupted
+from ionscape.jobs import alone_in, stoppable
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-with alone_in(Path(sys.argv[1])):
-    print("works", flush=True)
-    time.sleep(600)
+try:
+    with stoppable() as stopping, alone_in(Path(sys.argv[1]), stopping):
+        print("works", flush=True)
+        time.sleep(600)
+except Interrupted as error:
+    print(error, flush=True)
 """
 
 
@@ -85,8 +89,9 @@ def test_a_signal_is_noted_and_the_job_ends_by_itself(start, name):
 def test_handlers_are_restored():
     before = [signal.getsignal(each) for each in SIGNALS]
     with stoppable() as stopping:
+        assert stopping() is None
         signal.raise_signal(signal.SIGTERM)
-    assert stopping.reason == "SIGTERM"
+    assert stopping() == "SIGTERM"
     assert [signal.getsignal(each) for each in SIGNALS] == before
     with pytest.raises(ZeroDivisionError), stoppable():
         raise ZeroDivisionError
@@ -101,11 +106,41 @@ def test_a_killed_snakemake_is_noticed(start, tmp_path, killed):
     process, path = start(tmp_path / "snakemake", "-m", "snakemake", tmp_path / "job.py")
     own = int(until(path, r"^child of (\d+)$")[1])
     assert own != process.pid
-    time.sleep(jobs.LOOK + 0.3)
+    time.sleep(0.5)
     assert "stopped" not in path.read_text()  # all live
     victim = process.pid if killed == "the user's" else own
     os.kill(victim, signal.SIGKILL)
     assert until(path, r"^stopped: (.*)$", seconds=3)[1] == f"Snakemake (process {victim}) is gone"
+
+
+def test_a_job_that_starts_as_its_snakemake_dies_is_stopped(start, tmp_path):
+    """The job's own Snakemake is left, and says that it worked for another."""
+    (tmp_path / "snakemake.py").write_text(SNAKEMAKE)
+    (tmp_path / "job.py").write_text(JOB)
+    process, path = start("-m", "snakemake", tmp_path / "job.py", "--mode", "subprocess")
+    assert until(path, r"^stopped: (.*)$")[1] == "Snakemake is gone"
+    assert process.poll() is None
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_job_that_waits_for_a_folder_can_be_stopped(start, tmp_path, number):
+    first, said = start("-c", WORKER, tmp_path / "fold0")
+    until(said, "^works$")
+    second, said = start("-c", WORKER, tmp_path / "fold0")
+    until(said, "^waiting")
+    second.send_signal(number)
+    assert second.wait(5) == 0
+    assert said.read_text().endswith(
+        f"\n{number.name}: stopped while waiting for another job that works in {tmp_path / 'fold0'}\n"
+    )
+    assert first.poll() is None
+
+
+def test_what_a_dead_job_was_writing_is_removed(tmp_path):
+    for name in (".weights.safetensors.x1y2.tmp", "weights.safetensors", "checkpoint.safetensors"):
+        (tmp_path / name).touch()
+    with stoppable() as stopping, alone_in(tmp_path, stopping):
+        assert {path.name for path in tmp_path.iterdir()} == {".lock", "weights.safetensors", "checkpoint.safetensors"}
 
 
 def test_a_folder_has_one_job(start, tmp_path):
@@ -123,6 +158,6 @@ def test_a_folder_has_one_job(start, tmp_path):
 
 def test_a_folder_is_free_after_its_job(tmp_path, caplog):
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), alone_in(tmp_path / "fold0"):
+        with pytest.raises(ZeroDivisionError), stoppable() as stopping, alone_in(tmp_path / "fold0", stopping):
             raise ZeroDivisionError
     assert not caplog.records

@@ -76,6 +76,17 @@ def test_recomputed_blocks_give_the_same_step_with_less_memory(networks):
             network.zero_grad()
 
 
+def test_every_block_is_called():
+    """An HRNet holds blocks in lists of lists, whose own forward nobody calls."""
+    network, called = timm.create_model("hrnet_w18_small", pretrained=False), set()
+    blocks = recompute_blocks(network)
+    for part in network.modules():
+        if "forward" in vars(part):
+            part.register_forward_pre_hook(lambda part, _inputs: called.add(part))
+    network(torch.rand(1, 3, 64, 64))
+    assert len(called) == blocks > 20
+
+
 def test_recomputed_blocks_leave_evaluation_alone(networks):
     plain, wrapped, _ = networks
     images = torch.rand(2, 3, 64, 64)
@@ -157,17 +168,26 @@ def test_an_epoch_that_is_still_being_written_is_not_trained_again(expected, tmp
 
 
 @pytest.mark.parametrize(
-    ("model", "settings", "networks", "size"),
+    ("model", "settings", "networks", "size", "tried", "smaller"),
     [
-        (image.Model, IMAGE, 2, "test_resnet at batch_size 8, width 48"),
-        (sequence.Model, SEQUENCE, 1, "sequence at batch_size 8"),  # it has no blocks: there is no second try
+        (
+            image.Model,
+            IMAGE,
+            2,
+            "test_resnet at batch_size 8, width 48",
+            ", even with activations recomputed",
+            "widths, take",
+        ),
+        (sequence.Model, SEQUENCE, 1, "sequence at batch_size 8", "", "channels"),  # it has no blocks: no second try
     ],
 )
-def test_a_network_that_is_too_large_even_so(model, settings, networks, size):
-    message = rf"^{size} does not fit in the memory of CPU \(1 thread\).*Tried to allocate 2\.00 GiB\.\)\. Lower batch_size"
+def test_a_network_that_is_too_large_even_so(model, settings, networks, size, tried, smaller, caplog):
+    lack = re.escape("(CUDA out of memory. Tried to allocate 2.00 GiB.)")
+    message = rf"^{size} does not fit in the memory of CPU \(1 thread\){tried} {lack}\. Lower batch_size or {smaller}"
     with pytest.raises(InputError, match=message) as caught:
         fit(short_of_memory(model, 2, networks), settings)
     assert "\n" not in str(caught.value)
+    assert [("once more" in message) for message in caplog.messages].count(True) == bool(tried)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -61,10 +62,17 @@ def on_each(trainings: dict[tuple[str, int], Training]) -> dict[str, list[Traini
     return found
 
 
-def test_each_gpu_trains_one_job_at_a_time(copy_of_finished, monkeypatch):
-    monkeypatch.delenv(MASK, raising=False)
+@pytest.fixture
+def devices() -> Iterator[list[str]]:
+    """Names of two devices that no other run uses; their lock files are removed."""
     unique = uuid4().hex
-    devices = [f"GPU-{unique}-{letter}" for letter in "ab"]
+    yield [f"GPU-{unique}-{letter}" for letter in "ab"]
+    for path in slot_folder().glob(f"*{unique}*"):
+        path.unlink()
+
+
+def test_each_gpu_trains_one_job_at_a_time(copy_of_finished, devices, monkeypatch):
+    monkeypatch.delenv(MASK, raising=False)
     trainings = train(copy_of_finished, devices, MODELS)
     assert len(trainings) == 6
     of = on_each(trainings)
@@ -72,8 +80,6 @@ def test_each_gpu_trains_one_job_at_a_time(copy_of_finished, monkeypatch):
     for device in devices:
         for before, after in pairwise(of[device]):
             assert before.end <= after.start
-    for path in slot_folder().glob(f"*{unique}*"):
-        path.unlink()
 
 
 def test_only_what_the_mask_leaves_trains(copy_of_finished, monkeypatch):

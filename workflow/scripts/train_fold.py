@@ -11,15 +11,19 @@ from ionscape.tables import read_table, write_table
 
 
 def main(job) -> None:
-    settings, fold = job.params.settings, int(job.wildcards.fold)
     folder = Path(job.output.weights).parent
-    checkpoint = folder / "checkpoint.safetensors"
-    table, facts = read_table(job.input.samples, "samples")
-    folds = dict(zip(*read_table(job.input.folds, "folds")[0].to_pydict().values(), strict=True))
-    ids, inputs, input_facts = load_inputs(job.input.inputs, settings["family"], settings.get("features"))
-    samples, predict = load_samples(table, facts["labels"], ids, inputs)
-
-    with stoppable() as stopping, alone_in(folder), lease(job.resources.gpu, **job.config["gpu"]) as device:
+    gpu = job.config["gpu"]
+    with (
+        stoppable() as stopping,
+        alone_in(folder, stopping),
+        lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping) as device,
+    ):
+        settings, fold = job.params.settings, int(job.wildcards.fold)
+        checkpoint = folder / "checkpoint.safetensors"
+        table, facts = read_table(job.input.samples, "samples")
+        folds = dict(zip(*read_table(job.input.folds, "folds")[0].to_pydict().values(), strict=True))
+        ids, inputs, input_facts = load_inputs(job.input.inputs, settings["family"], settings.get("features"))
+        samples, predict = load_samples(table, facts["labels"], ids, inputs)
         about = {"model": job.wildcards.model, "fold": fold, "host": socket.gethostname(), "gpu": device and device.uuid}
         progress = FitProgress(settings.get("epochs"), Path(job.log[0]).with_suffix(".jsonl"), about)
         result = train_fold(
@@ -37,7 +41,8 @@ def main(job) -> None:
         write_table(history_table(result.model.history), job.output.history, "history", **about)
         write_table(logit_table(result.predicted, facts["labels"], result.test), job.output.test, "logits", **about)
         write_table(logit_table(result.validation, facts["labels"], result.oof), job.output.oof, "logits", **about)
-        checkpoint.unlink(missing_ok=True)
+        if not stopping():  # else Snakemake takes the outputs for unfinished, and asks for them again
+            checkpoint.unlink(missing_ok=True)
         logger.info("log loss %.4f on %d validation samples", result.log_loss, len(result.validation))
 
 

@@ -80,7 +80,7 @@ def train_fold(
     threads: int,
     progress: Callable[[dict], None],
     checkpoint: Path | None = None,
-    stopping: Callable[[], bool] = lambda: False,
+    stopping: Callable[[], str | None] = lambda: None,
 ) -> FoldResult:
     """Fits a model on all folds but one, and predicts that one and the test samples.
 
@@ -88,7 +88,7 @@ def train_fold(
         samples: all samples, in the order of samples.parquet; predict: bool [n].
         settings: of one model, ``family`` included.
         progress: called with a row of the family's history.
-        checkpoint: file that a family with epochs keeps its state in; stopping: whether to stop, asked between steps.
+        checkpoint: file that a family with epochs keeps its state in; stopping: why to stop, asked between steps.
 
     Raises:
         Interrupted: it was told to stop.

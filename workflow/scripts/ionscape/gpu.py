@@ -15,7 +15,8 @@ from urllib.parse import quote
 import pynvml
 from filelock import FileLock, Timeout
 
-from .errors import InputError
+from .errors import InputError, Interrupted
+from .jobs import Stopping
 
 logger = logging.getLogger("ionscape")
 
@@ -34,7 +35,7 @@ class Device:
 
     Attributes:
         uuid: what names it in a mask and its slot files.
-        index: nvidia-smi's; None for a MIG part.
+        index: nvidia-smi's; a MIG part has that of its GPU.
         total, free: memory in MiB; None where no driver says.
     """
 
@@ -55,7 +56,7 @@ def installed() -> list[Device]:
         for index in range(pynvml.nvmlDeviceGetCount()):
             gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
             parts = _mig_parts(gpu)
-            devices += [_device(part, None) for part in parts] if parts else [_device(gpu, index)]
+            devices += [_device(part, index) for part in parts] if parts else [_device(gpu, index)]
         return devices
     finally:
         pynvml.nvmlShutdown()
@@ -76,7 +77,7 @@ def _mig_parts(gpu) -> list:
     return parts
 
 
-def _device(handle, index: int | None) -> Device:
+def _device(handle, index: int) -> Device:
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
     return Device(pynvml.nvmlDeviceGetUUID(handle), index, memory.total / 2**20, memory.free / 2**20)
 
@@ -84,7 +85,8 @@ def _device(handle, index: int | None) -> Device:
 def masked(devices: list[Device], mask: str | None) -> list[Device]:
     """What a CUDA_VISIBLE_DEVICES leaves of the devices, in its order.
 
-    Indices are nvidia-smi's; UUIDs may be cut short. As in CUDA, the first entry that names nothing ends the list.
+    Indices are nvidia-smi's; UUIDs may be cut short. As in CUDA, the index of a divided GPU means its first part, and the
+    first entry that names nothing ends the list.
     """
     if mask is None:
         return devices
@@ -100,7 +102,8 @@ def masked(devices: list[Device], mask: str | None) -> list[Device]:
 def _named(devices: list[Device], entry: str) -> Device | None:
     if entry.isdecimal():
         return next((device for device in devices if device.index == int(entry)), None)
-    matching = [device for device in devices if entry and device.uuid.startswith(entry)]
+    matching = [device for device in devices if device.uuid == entry]
+    matching = matching or [device for device in devices if entry and device.uuid.startswith(entry)]
     return matching[0] if len(matching) == 1 else None
 
 
@@ -116,7 +119,7 @@ def usable(configured: list[int | str] | None, mask: str | None, found: list[Dev
     """
     if configured is None:
         return masked(found, mask)
-    names = [str(entry) for entry in configured]
+    names = list(dict.fromkeys(str(entry) for entry in configured))
     if not found:
         return masked([Device(name, int(name) if name.isdecimal() else None) for name in names], mask)
     chosen = [_named(found, name) for name in names]
@@ -139,7 +142,7 @@ def slot_folder() -> Path:
 
 
 @contextmanager
-def lease(count: int, devices: list[int | str] | None, slots: int) -> Iterator[Device | None]:
+def lease(count: int, devices: list[int | str] | None, slots: int, stopping: Stopping) -> Iterator[Device | None]:
     """Waits for a free slot of a usable device and makes it the only one that this process sees while it lasts.
 
     A slot is a lock that the kernel releases however the process ends. Empty devices come first, then those with most free
@@ -147,9 +150,13 @@ def lease(count: int, devices: list[int | str] | None, slots: int) -> Iterator[D
 
     Args:
         count: GPUs that the job wants, 0 or 1; devices: ``gpu.devices``; slots: ``gpu.slots``, jobs that share a device.
+        stopping: asked while it waits.
 
     Yields:
         the device; None if there is none and the job runs on the CPU.
+
+    Raises:
+        Interrupted: the job is to stop while it waits.
     """
     mask = os.environ.get(MASK)
     if not count:
@@ -168,6 +175,8 @@ def lease(count: int, devices: list[int | str] | None, slots: int) -> Iterator[D
         if time.monotonic() - said >= SAY:
             said = time.monotonic()
             logger.info("waiting for a GPU: no slot is free on %s", ", ".join(device.uuid for device in there))
+        if reason := stopping():
+            raise Interrupted(f"{reason}: stopped while waiting for a GPU")
         time.sleep(LOOK)
     device, slot, lock = found
     logger.info("GPU %s, slot %d of %d", device.uuid, slot + 1, slots)

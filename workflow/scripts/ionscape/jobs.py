@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,65 +11,77 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from .errors import Interrupted
+
 logger = logging.getLogger("ionscape")
 
 #: Schedulers announce the end with one of these; Ctrl-C is the last.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
-#: Seconds between two looks whether Snakemake lives.
-LOOK = 1.0
-
 
 class Stopping:
-    """Asked whether the job is to stop: a signal came, or its Snakemake is gone. Call it between steps."""
-
-    def __init__(self) -> None:
-        self.reason: str | None = None
-
-    def __call__(self) -> bool:
-        return self.reason is not None
-
-
-@contextmanager
-def stoppable() -> Iterator[Stopping]:
-    """Signals are noted instead of ending the process; so is the death of a Snakemake that started it.
+    """Asked between steps why the job is to stop: a signal came, or a Snakemake that started it is gone.
 
     A killed Snakemake leaves its jobs running, and its jobs' own Snakemake processes too: all ancestors are watched.
     """
-    stopping = Stopping()
 
-    def note(number, _frame) -> None:
-        stopping.reason = signal.Signals(number).name
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self.snakemakes = [parent for parent in psutil.Process().parents() if "snakemake" in _called(parent)]
+        # The outermost runs a job for another, which died before this process looked.
+        self.is_orphan = bool(self.snakemakes) and "subprocess" in _called(self.snakemakes[-1])
 
-    def watch() -> None:
-        while not over.wait(LOOK):
-            gone = [parent for parent in parents if not parent.is_running() or parent.status() == psutil.STATUS_ZOMBIE]
-            if gone:
-                stopping.reason = f"Snakemake (process {gone[-1].pid}) is gone"
-                return
+    def __call__(self) -> str | None:
+        """The reason; None to go on. It takes some 0.1 ms."""
+        if self.signal:
+            return self.signal
+        if self.is_orphan:
+            return "Snakemake is gone"
+        gone = [process.pid for process in self.snakemakes if not _is_alive(process)]
+        return f"Snakemake (process {gone[-1]}) is gone" if gone else None
 
-    parents = [parent for parent in psutil.Process().parents() if _is_snakemake(parent)]
-    over = threading.Event()
-    before = {number: signal.signal(number, note) for number in SIGNALS}
-    threading.Thread(target=watch, daemon=True).start()
+    def note(self, number: int, _frame) -> None:
+        """Signal handler."""
+        self.signal = signal.Signals(number).name
+
+
+def _called(process: psutil.Process) -> list[str]:
+    """``snakemake``, by whatever path or as a module, and what follows it; nothing for other programs."""
     try:
-        yield stopping
-    finally:
-        over.set()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _is_snakemake(process: psutil.Process) -> bool:
-    try:
-        return any(os.path.basename(word) == "snakemake" for word in process.cmdline()[:3])
+        words = process.cmdline()
     except psutil.Error:
+        return []
+    names = [os.path.basename(word) for word in words[:3]]
+    return ["snakemake", *words[names.index("snakemake") + 1 :]] if "snakemake" in names else []
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Waits until no other job works in the folder: one that a killed Snakemake left behind may still be ending."""
+def stoppable() -> Iterator[Stopping]:
+    """Signals are noted instead of ending the process, and so is the death of a Snakemake that started it."""
+    stopping = Stopping()
+    before = {number: signal.signal(number, stopping.note) for number in SIGNALS}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def alone_in(folder: Path, stopping: Stopping) -> Iterator[None]:
+    """Waits until no other job works in the folder: one that a killed Snakemake left behind may still be ending.
+
+    What a job that died was writing there is removed.
+
+    Raises Interrupted if the job is to stop while it waits.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
@@ -78,9 +89,14 @@ def alone_in(folder: Path) -> Iterator[None]:
     except Timeout:
         logger.info("waiting for another job that works in %s", folder)
         started = time.monotonic()
-        lock.acquire()
+        try:
+            lock.acquire(cancel_check=lambda: bool(stopping()))
+        except Timeout:
+            raise Interrupted(f"{stopping()}: stopped while waiting for another job that works in {folder}") from None
         logger.info("it ended after %.0f s", time.monotonic() - started)
     try:
+        for left in folder.glob(".*.tmp"):
+            left.unlink()
         yield
     finally:
         lock.release()

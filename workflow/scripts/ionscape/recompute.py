@@ -7,6 +7,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+CONTAINERS = nn.Sequential | nn.ModuleList | nn.ModuleDict
+
 
 def recompute_blocks(network: nn.Module) -> int:
     """Wraps the innermost blocks of the network in place, for training; parameters, names and results stay.
@@ -25,7 +27,8 @@ def recompute_blocks(network: nn.Module) -> int:
 
 def _blocks(module: nn.Module) -> Iterator[nn.Module]:
     for child in module.children():
-        is_entry = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+        # A list is no block: its own forward is never called.
+        is_entry = isinstance(module, CONTAINERS) and not isinstance(child, nn.ModuleList | nn.ModuleDict)
         is_layered = sum(1 for part in child.modules() if isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear)) > 1
         if is_entry and is_layered and not _has_blocks(child):
             yield child

@@ -23,7 +23,7 @@ INTERVAL = 5.0
 
 @contextmanager
 def door(snakemake: Any) -> Iterator[None]:
-    """Runs a script's body: INFO lines go to the rule's log and the console, tracebacks to the log alone.
+    """Runs a script's body: INFO lines are added to the rule's log and said on the console, tracebacks go to the log alone.
 
     An :class:`InputError` ends the job with its message; any other exception with one line and where its traceback is.
     """
@@ -31,7 +31,7 @@ def door(snakemake: Any) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
     title = f"{snakemake.rule}[{wildcards}]" if wildcards else snakemake.rule
-    to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    to_file = logging.FileHandler(path, mode="a", encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_console = logging.StreamHandler(sys.stderr)
     to_console.setFormatter(logging.Formatter(f"{title}: %(message)s"))

@@ -122,7 +122,7 @@ def train(
     precision: str,
     progress: Callable[[dict], None],
     checkpoint: Checkpoint | None = None,
-    stopping: Callable[[], bool] = lambda: False,
+    stopping: Callable[[], str | None] = lambda: None,
     recompute: bool = False,
 ) -> State:
     """Trains in place and leaves the network with the weights of its best epoch.
@@ -136,7 +136,7 @@ def train(
             validation_loss, seconds, of which validation_seconds, samples_per_second in training, memory_mb (most that
             was used on the GPU; None on a CPU), recomputed.
         checkpoint: where the training goes on, if it has one, and keeps what it has after each epoch.
-        stopping: asked after each step; once true, the state is saved and the training ends.
+        stopping: asked after each step; once it gives a reason, the state is saved and the training ends.
         recompute: the network recomputes activations (recorded in the history).
 
     Raises:
@@ -161,12 +161,14 @@ def train(
         for inputs, targets in batches.epoch(skip=state.step):
             step(inputs, targets, rate_at(state.step))
             state.step += 1
-            if stopping():
+            if reason := stopping():
                 state.seconds = time.monotonic() - started
                 if checkpoint:
                     checkpoint.save(*_snapshot(state, network, step, drawn_from))
                     checkpoint.wait()
-                raise Interrupted(f"stopped in epoch {state.epoch + 1}, after step {state.step} of {len(batches)}")
+                raise Interrupted(
+                    f"{reason}: stopped in epoch {state.epoch + 1}, after step {state.step} of {len(batches)}"
+                )
 
         train_loss = float(step.total) / len(batches)
         trained = time.monotonic()

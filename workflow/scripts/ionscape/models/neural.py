@@ -67,7 +67,7 @@ class NeuralModel:
         threads: int,
         progress: Callable[[dict], None],
         checkpoint: Path | None = None,
-        stopping: Callable[[], bool] = lambda: False,
+        stopping: Callable[[], str | None] = lambda: None,
     ) -> "NeuralModel":
         """Trains on one device (METHOD, Training); deterministic on the same machine with the same ``threads``.
 
@@ -75,7 +75,7 @@ class NeuralModel:
 
         Args:
             checkpoint: the file that it keeps its state in and goes on from; None keeps none.
-            stopping: asked after each step whether to stop.
+            stopping: asked after each step why to stop.
 
         Raises:
             InputError: fewer training samples than a batch, a network that does not fit in memory, or what the family's
@@ -90,11 +90,15 @@ class NeuralModel:
         where = device()
         precision = resolve_precision(settings["precision"], where)
         shape = training_samples.inputs.shape[1:]
+        lack, recomputed = "", False
         for recompute in (False, True):
             set_up(precision, threads, settings["seed"])
             network = cls.build(settings, shape, len(labels), fresh=True)
-            if recompute and not recompute_blocks(network):
-                break
+            if recompute:
+                recomputed = recompute_blocks(network) > 0
+                if not recomputed:
+                    break  # nothing else to try
+                logger.warning("out of memory (%s); once more, with activations recomputed in the backward pass", lack)
             try:
                 model = cls(network.to(where, memory_format=torch.channels_last), settings, shape, labels, precision)
                 batches = cls.batches(training_samples, settings, where, _resident(training_samples, where))
@@ -114,11 +118,10 @@ class NeuralModel:
                     state.best_logits,
                 )
                 return model
-            logger.warning("out of memory (%s); once more, with activations recomputed in the backward pass", lack)
             network = model = batches = None
             if where.type == "cuda":
                 torch.cuda.empty_cache()
-        raise InputError(_too_large(settings, where, lack))
+        raise InputError(_too_large(settings, where, lack, recomputed))
 
     def save(self, folder: Path, facts: dict) -> None:
         """Writes ``weights.safetensors`` and ``model.json`` (all that is needed to rebuild and preprocess)."""
@@ -152,12 +155,13 @@ def _resident(samples: Samples, where: torch.device) -> bool:
     return resident
 
 
-def _too_large(settings: dict, where: torch.device, lack: str) -> str:
+def _too_large(settings: dict, where: torch.device, lack: str, recomputed: bool) -> str:
     size = f"batch_size {settings['batch_size']}"
     if "widths" in settings:
         size += f", width {max(settings['widths'])}"
+    smaller = "widths, take a smaller backbone" if "backbone" in settings else "channels"
     return (
-        f"{settings.get('backbone', settings['family'])} at {size} does not fit in the memory of {describe_device(where)}, "
-        f"even with activations recomputed ({lack}). Lower batch_size or widths, take a smaller backbone, or see that "
-        "nothing else uses the device (nvidia-smi; gpu.slots)."
+        f"{settings.get('backbone', settings['family'])} at {size} does not fit in the memory of {describe_device(where)}"
+        f"{', even with activations recomputed' * recomputed} ({lack}). Lower batch_size or {smaller}, or see that nothing "
+        "else uses the device (nvidia-smi; gpu.slots)."
     )

@@ -46,7 +46,7 @@ class Model:
         threads: int,
         progress: Callable[[dict], None],
         checkpoint: Path | None = None,
-        stopping: Callable[[], bool] = lambda: False,
+        stopping: Callable[[], str | None] = lambda: None,
     ) -> "Model":
         """Fits each label with one thread, ``threads`` labels at a time; the validation part is predicted, never used.
 
@@ -72,9 +72,9 @@ class Model:
             for done, fitted in enumerate(pool.map(fit_label, range(len(labels))), start=1):
                 tensors |= fitted
                 progress({"label": labels[done - 1], "done": done, "labels": len(labels)})
-                if stopping():
+                if reason := stopping():
                     pool.shutdown(cancel_futures=True)
-                    raise Interrupted(f"stopped after label {done} of {len(labels)}")
+                    raise Interrupted(f"{reason}: stopped after label {done} of {len(labels)}")
         model = cls(tensors, settings, labels)
         model.validation_logits = model.logits(validation)
         return model
