@@ -1,5 +1,6 @@
 # ionscape: from raw mass-spectrometry runs to compound families.
 # Settings are in config.yaml, stages in workflow/rules/, what they compute in workflow/scripts/ionscape/.
+# Outputs are update(): each file is written beside itself and renamed, so that a job that fails leaves the earlier one.
 from snakemake.utils import min_version
 
 min_version("9.27")

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -143,6 +144,32 @@ def test_a_bad_run_is_one_message_and_leaves_earlier_results(copy_of_finished, l
     assert said.count(message) == 1, said
     assert re.search(rf"{re.escape(str(path.relative_to(folder)))}, line {n}\b", said), said
     assert fingerprints(run) == before
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule", "message"),
+    [
+        ("data/train_features/*.csv", "render_images", "not a number"),
+        ("images/raw/*1-of-*.parquet", "normalize_images", "cannot be read as Parquet"),
+        ("images/raw/*1-of-*.parquet", "extract_features", "cannot be read as Parquet"),
+        ("models/*/fold0/oof.parquet", "collect_logits", "cannot be read as Parquet"),
+        ("logits/oof.parquet", "fit_ensemble", "cannot be read as Parquet"),
+    ],
+)
+def test_a_step_that_fails_leaves_earlier_results(copy_of_finished, broken, rule, message):
+    folder, snakemake = copy_of_finished
+    results = folder / "results/quick"
+    path = min(results.glob(broken))
+    whole, times = path.read_bytes(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    path.write_bytes(b"time,mass,intensity\n0,1,x\n")
+    before = fingerprints(results)
+    said = output(snakemake(*QUICK, "--forcerun", rule, fails=True))
+    assert message in said, said
+    assert fingerprints(results) == before
+    path.write_bytes(whole)
+    os.utime(path, ns=times)
+    snakemake(*QUICK)
+    assert "Nothing to be done" in output(snakemake(*QUICK))
 
 
 def test_bad_metadata_and_labels_are_shown_together(copy_of_finished):

@@ -36,7 +36,6 @@ rule check_dataset:
         labels=DATA.labels,
         submission_format=DATA.submission_format or [],
     output:
-        # update: a data set that fails the check leaves the earlier table and page as they were
         samples=update(f"{RESULTS}/samples.parquet"),
         page=report(update(f"{RESULTS}/check.html"), category="Data"),
     log:

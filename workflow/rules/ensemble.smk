@@ -13,8 +13,8 @@ rule collect_logits:
         oof=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet", model=MODELS, fold=FOLDS),
         test=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/test.parquet", model=MODELS, fold=FOLDS),
     output:
-        oof=f"{RESULTS}/logits/oof.parquet",
-        test=f"{RESULTS}/logits/test.parquet",
+        oof=update(f"{RESULTS}/logits/oof.parquet"),
+        test=update(f"{RESULTS}/logits/test.parquet"),
     log:
         f"{RESULTS}/logs/collect_logits.log",
     benchmark:
@@ -41,11 +41,11 @@ rule fit_ensemble:
         oof=f"{RESULTS}/logits/oof.parquet",
         test=f"{RESULTS}/logits/test.parquet",
     output:
-        ensemble=f"{RESULTS}/ensemble/ensemble.json",
-        oof=f"{RESULTS}/ensemble/oof.parquet",
-        submission=f"{RESULTS}/ensemble/submission.csv",
-        metrics=f"{RESULTS}/ensemble/metrics.json",
-        leaderboard=report(f"{RESULTS}/ensemble/leaderboard.txt", category="Ensemble"),
+        ensemble=update(f"{RESULTS}/ensemble/ensemble.json"),
+        oof=update(f"{RESULTS}/ensemble/oof.parquet"),
+        submission=update(f"{RESULTS}/ensemble/submission.csv"),
+        metrics=update(f"{RESULTS}/ensemble/metrics.json"),
+        leaderboard=report(update(f"{RESULTS}/ensemble/leaderboard.txt"), category="Ensemble"),
     log:
         f"{RESULTS}/logs/fit_ensemble.log",
     benchmark:

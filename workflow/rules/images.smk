@@ -10,7 +10,7 @@ rule render_images:
     input:
         samples=f"{RESULTS}/samples.parquet",
     output:
-        f"{RESULTS}/images/raw/{{scatteritem}}.parquet",
+        update(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
     log:
         f"{RESULTS}/logs/render_images/{{scatteritem}}.log",
     benchmark:
@@ -37,7 +37,7 @@ rule normalize_images:
     input:
         gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
     output:
-        f"{RESULTS}/images/{{normalization}}.parquet",
+        update(f"{RESULTS}/images/{{normalization}}.parquet"),
     log:
         f"{RESULTS}/logs/normalize_images/{{normalization}}.log",
     benchmark:
@@ -61,7 +61,7 @@ rule extract_features:
     input:
         gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
     output:
-        f"{RESULTS}/features.parquet",
+        update(f"{RESULTS}/features.parquet"),
     log:
         f"{RESULTS}/logs/extract_features.log",
     benchmark:

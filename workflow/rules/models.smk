@@ -12,7 +12,6 @@ rule train_fold:
         folds=f"{RESULTS}/folds.parquet",
         inputs=model_inputs,
     output:
-        # update: a training that fails leaves the earlier model and its logits as they were
         oof=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet"),
         test=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/test.parquet"),
         weights=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors"),
