@@ -147,29 +147,30 @@ def test_a_bad_run_is_one_message_and_leaves_earlier_results(copy_of_finished, l
 
 
 @pytest.mark.parametrize(
-    ("broken", "rule", "message"),
+    ("broken", "rule"),
     [
-        ("data/train_features/*.csv", "render_images", "not a number"),
-        ("images/raw/*1-of-*.parquet", "normalize_images", "cannot be read as Parquet"),
-        ("images/raw/*1-of-*.parquet", "extract_features", "cannot be read as Parquet"),
-        ("models/*/fold0/oof.parquet", "collect_logits", "cannot be read as Parquet"),
-        ("logits/oof.parquet", "fit_ensemble", "cannot be read as Parquet"),
+        ("samples.parquet", "render_images"),
+        ("images/raw/*1-of-*.parquet", "normalize_images"),
+        ("images/raw/*1-of-*.parquet", "extract_features"),
+        ("models/*/fold0/oof.parquet", "collect_logits"),
+        ("logits/oof.parquet", "fit_ensemble"),
     ],
 )
-def test_a_step_that_fails_leaves_earlier_results(copy_of_finished, broken, rule, message):
+def test_a_step_that_fails_leaves_earlier_results(copy_of_finished, broken, rule):
     folder, snakemake = copy_of_finished
+    call = (*QUICK, "--rerun-triggers", "mtime")  # a copied folder's library of spectra has another path
     results = folder / "results/quick"
     path = min(results.glob(broken))
     whole, times = path.read_bytes(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
     path.write_bytes(b"time,mass,intensity\n0,1,x\n")
     before = fingerprints(results)
-    said = output(snakemake(*QUICK, "--forcerun", rule, fails=True))
-    assert message in said, said
+    said = output(snakemake(*call, "--forcerun", rule, fails=True))
+    assert f"{path.relative_to(folder)}: cannot be read as Parquet" in said, said
     assert fingerprints(results) == before
     path.write_bytes(whole)
     os.utime(path, ns=times)
-    snakemake(*QUICK)
-    assert "Nothing to be done" in output(snakemake(*QUICK))
+    snakemake(*call)
+    assert "Nothing to be done" in output(snakemake(*call))
 
 
 def test_bad_metadata_and_labels_are_shown_together(copy_of_finished):
