@@ -210,7 +210,7 @@ def fitted(kind, checkpoint=None, stop_after=None, **changes):
 
     def stopping():
         asked.append(True)
-        return len(asked) == stop_after
+        return "SIGTERM" if len(asked) == stop_after else None
 
     arguments = (samples_of(25, 0), samples_of(7, 1), LABELS, {**settings, **changes}, 1, rows.append)
     try:
@@ -257,7 +257,7 @@ def test_a_stopped_training_goes_on_to_the_same_numbers(undisturbed, stops, path
         stopped, rows = fitted(kind, path, stop)
         done, step = done + stop, (done + stop - 1) % STEPS + 1
         assert isinstance(stopped, Interrupted)
-        assert str(stopped) == f"stopped in epoch {(done - 1) // STEPS + 1}, after step {step} of {STEPS}"
+        assert str(stopped) == f"SIGTERM: stopped in epoch {(done - 1) // STEPS + 1}, after step {step} of {STEPS}"
         assert files_beside(path) == [path.name]
         seen += rows
     torch.manual_seed(99)  # nothing of this process has a part in it
