@@ -6,7 +6,7 @@ DATA ?=               # a folder that holds mars1/ and gcms/: the tests on real 
 BIN = .venv/bin
 SMK = Snakefile workflow/rules
 
-.PHONY: help run status test check format docs backbones lock
+.PHONY: help venv run status test slurm check format docs backbones lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,8 @@ $(STAMP): $(strip $(LOCK))
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@rm -f .venv/.*.lock && touch $@
+
+venv: $(STAMP) ## .venv with the pinned dependencies of LOCK
 
 run: $(STAMP) ## the example, from simulated runs to a leaderboard and a submission
 	$(BIN)/snakemake --cores all > .venv/run.out # which holds the leaderboard too
@@ -38,6 +40,9 @@ check: $(STAMP) ## formatting and lint of Python and Snakemake files
 
 test: check ## check, then all tests
 	$(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))  $(BIN)/python -m pytest
+
+slurm: $(STAMP) ## the tests on a Slurm cluster made here: needs root and slurmctld, slurmd, slurm-client, munge
+	IONSCAPE_SLURM=1 $(BIN)/python -m pytest -m slurm
 
 format: $(STAMP) ## formats all files
 	$(BIN)/ruff check --fix .

@@ -14,6 +14,12 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 
 
+localrules:
+    simulate_example,
+    assign_folds,
+    collect_logits,
+
+
 rule all:
     default_target: True
     input:

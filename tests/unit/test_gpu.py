@@ -12,8 +12,9 @@ import pytest
 
 from ionscape import gpu
 from ionscape.errors import InputError
-from ionscape.gpu import MASK, Device, installed, lease, masked, slot_folder, usable
+from ionscape.gpu import Device, installed, lease, masked, slot_folder, usable
 from ionscape.jobs import Stopping
+from ionscape.scheduler import MASK
 
 LIBRARY = Path(gpu.__file__).parents[1]
 UUIDS = ("GPU-a1b2c3d4", "GPU-a1b9", "GPU-c0ffee", "GPU-d00d")
@@ -226,6 +227,24 @@ def test_a_job_without_a_gpu(monkeypatch, caplog, count, mask, warnings):
         assert os.environ[MASK] == mask
     assert os.environ[MASK] == mask
     assert [record.getMessage() for record in caplog.records] == ["no GPU is there: training on the CPU"] * warnings
+
+
+@pytest.mark.parametrize("count", [0, 1])  # 0: asked for as gres
+def test_what_slurm_gave_is_taken_without_a_lease(monkeypatch, names, count):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv(MASK, names[0])
+    with lease(count, None, 1, Stopping()) as one, lease(count, names, 1, Stopping()) as other:
+        assert one == other == Device(names[0])
+        assert os.environ[MASK] == names[0]
+
+
+@without_driver
+@pytest.mark.parametrize(("mask", "given"), [("{0},{1}", 0), ("NoDevFiles", None), ("", None)])
+def test_several_of_slurm_are_leased_and_none_is_none(monkeypatch, names, mask, given):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv(MASK, mask.format(*names))
+    with lease(1, names, 1, Stopping()) as device:
+        assert device == (None if given is None else Device(names[given]))
 
 
 @without_driver

@@ -51,7 +51,9 @@ def test_every_state(tmp_path):
     progress(run, "deep", 1, 4)(ROW)
     (run / "models/deep/fold1/checkpoint.safetensors").touch()
     progress(run, "deep", 2, 4)
-    progress(run, "table", 0, None)({"label": "a", "done": 1, "labels": 2})
+    done = progress(run, "table", 0, None)
+    done({"label": "a", "done": 1, "labels": 2})
+    done.finished()
     (run / "models/table/fold0/oof.parquet").touch()
     with FileLock(run / "models/deep/fold0/.lock"):
         rows = training_status(run)
@@ -66,12 +68,13 @@ def test_every_state(tmp_path):
 
 def test_an_earlier_result_does_not_hide_a_later_failure(tmp_path):
     run = results(tmp_path)
-    oof = run / "models/deep/fold0/oof.parquet"
-    oof.touch()
-    os.utime(oof, (1, 1))
+    (run / "models/deep/fold0/oof.parquet").touch()
     assert states(run)[0] == "done"
-    progress(run, "deep", 0, 4)
+    again = progress(run, "deep", 0, 4)
+    again(ROW)
     assert states(run)[0] == "failed"
+    again.finished()
+    assert states(run)[0] == "done"
 
 
 def test_a_line_that_is_being_written_is_left_out(tmp_path):

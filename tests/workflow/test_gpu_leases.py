@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from ionscape.gpu import MASK, installed, slot_folder
+from ionscape.gpu import installed, slot_folder
+from ionscape.scheduler import MASK
 
 pytestmark = [
     pytest.mark.workflow,
@@ -48,10 +49,11 @@ def train(workflow, devices: list[int | str], models: tuple[str, ...]) -> dict[t
 def training(logs: Path, model: str, fold: int) -> Training:
     path = logs / model / f"fold{fold}.log"
     (device,) = re.findall(r" GPU (\S+), slot 1 of 1$", path.read_text(), re.M)
-    first, *epochs = map(json.loads, path.with_suffix(".jsonl").read_text().splitlines())
+    first, *epochs, last = map(json.loads, path.with_suffix(".jsonl").read_text().splitlines())
     assert (first["model"], first["fold"], first["gpu"]) == (model, fold, device)
     assert [row["epoch"] for row in epochs] == [1, 2]
-    return Training(device, first["started"], epochs[-1]["time"])
+    assert last["finished"]
+    return Training(device, first["started"], last["time"])
 
 
 def on_each(trainings: dict[tuple[str, int], Training]) -> dict[str, list[Training]]:

@@ -60,6 +60,11 @@ def version(kind):
     return FORMATS[kind][0]
 
 
+def growing(amount):
+    """A resource of which each attempt at a job gets more: what a cluster stopped for a limit ends at the next."""
+    return lambda wildcards, attempt: attempt * amount
+
+
 def data_root(wildcards):
     """The folder that the paths of the runs are relative to."""
     return DATA.root

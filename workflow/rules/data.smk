@@ -18,8 +18,8 @@ rule simulate_example:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
         gpu=0,
     params:
         example=CONFIG["example"],
@@ -46,8 +46,8 @@ rule check_dataset:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
         gpu=0,
     params:
         root=data_root,
@@ -75,8 +75,8 @@ rule assign_folds:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
         gpu=0,
     params:
         folds=CONFIG["folds"],

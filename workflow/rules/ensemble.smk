@@ -23,8 +23,8 @@ rule collect_logits:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
         gpu=0,
     params:
         version=version("logits"),
@@ -54,8 +54,8 @@ rule fit_ensemble:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
         gpu=0,
     params:
         ensemble=CONFIG["ensemble"],

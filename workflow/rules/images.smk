@@ -19,8 +19,8 @@ rule render_images:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
         gpu=0,
     params:
         root=data_root,
@@ -46,8 +46,8 @@ rule normalize_images:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
         gpu=0,
     params:
         version=version("images"),
@@ -70,8 +70,8 @@ rule extract_features:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
         gpu=0,
     params:
         features=CONFIG["features"],

@@ -26,8 +26,8 @@ rule train_fold:
         "../../envs/cuda.yaml"
     threads: lambda wildcards: family(wildcards).threads
     resources:
-        mem_mb=lambda wildcards: family(wildcards).mem_mb,
-        runtime=lambda wildcards: family(wildcards).runtime,
+        mem_mb=lambda wildcards, attempt: attempt * family(wildcards).mem_mb,
+        runtime=lambda wildcards, attempt: attempt * family(wildcards).runtime,
         gpu=lambda wildcards: family(wildcards).gpu,
     params:
         settings=lambda wildcards: MODELS[wildcards.model],

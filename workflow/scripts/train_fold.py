@@ -41,6 +41,7 @@ def main(job) -> None:
         write_table(history_table(result.model.history), job.output.history, "history", **about)
         write_table(logit_table(result.predicted, facts["labels"], result.test), job.output.test, "logits", **about)
         write_table(logit_table(result.validation, facts["labels"], result.oof), job.output.oof, "logits", **about)
+        progress.finished()
         if not stopping():  # else Snakemake takes the outputs for unfinished, and asks for them again
             checkpoint.unlink(missing_ok=True)
         logger.info("log loss %.4f on %d validation samples", result.log_loss, len(result.validation))

@@ -1,9 +1,13 @@
 """Where and how exactly networks are computed: device, precision, what fits in memory."""
 
+import socket
 from collections.abc import Callable
 
 import numpy as np
 import torch
+
+from .errors import InputError
+from .scheduler import given_by_slurm
 
 #: A data set of up to this share of the free memory stays on the device; the rest is for the network.
 RESIDENT_SHARE = 0.5
@@ -16,8 +20,28 @@ PREDICTION_BATCH = {"cpu": 32, "cuda": 256}
 
 
 def device() -> torch.device:
-    """The first visible CUDA device, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The first visible CUDA device, else the CPU.
+
+    Raises:
+        InputError: the device does not compute, or Slurm gave one that PyTorch does not see.
+    """
+    given = given_by_slurm()
+    if torch.cuda.is_available():
+        where = torch.device("cuda")
+        try:
+            torch.ones(8, device=where).sum().item()
+        except RuntimeError as error:
+            first = str(error).partition("\n")[0]
+            raise InputError(
+                f"the GPU of {socket.gethostname()} does not compute: {first}; see nvidia-smi there"
+            ) from error
+        return where
+    if given and torch.version.cuda:
+        raise InputError(
+            f"Slurm gave GPU {given[0]} of {socket.gethostname()}, and PyTorch does not see it: see nvidia-smi there, and "
+            f"whether the driver knows CUDA {torch.version.cuda}"
+        )
+    return torch.device("cpu")
 
 
 def describe_device(where: torch.device) -> str:

@@ -17,10 +17,9 @@ from filelock import FileLock, Timeout
 
 from .errors import InputError, Interrupted
 from .jobs import Stopping
+from .scheduler import MASK, given_by_slurm
 
 logger = logging.getLogger("ionscape")
-
-MASK = "CUDA_VISIBLE_DEVICES"
 
 #: A device is full if less than this share of a slot's part of its memory is free.
 NEEDED_SHARE = 0.5
@@ -148,6 +147,8 @@ def lease(count: int, devices: list[int | str] | None, slots: int, stopping: Sto
     A slot is a lock that the kernel releases however the process ends. Empty devices come first, then those with most free
     memory; a device that another program fills is skipped.
 
+    A device that Slurm gave to this job alone is taken as it is.
+
     Args:
         count: GPUs that the job wants, 0 or 1; devices: ``gpu.devices``; slots: ``gpu.slots``, jobs that share a device.
         stopping: asked while it waits.
@@ -159,6 +160,10 @@ def lease(count: int, devices: list[int | str] | None, slots: int, stopping: Sto
         Interrupted: the job is to stop while it waits.
     """
     mask = os.environ.get(MASK)
+    if len(given_by_slurm()) == 1:  # also where it was asked for as gres; an allocation of several is shared by leases
+        logger.info("GPU %s, given by Slurm", mask)
+        yield Device(mask)
+        return
     if not count:
         yield None
         return

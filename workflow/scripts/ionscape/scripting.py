@@ -75,7 +75,8 @@ class FitProgress:
 
     Args:
         epochs: of the whole training; None for a family without.
-        path: JSON lines; a job that starts adds one with ``started``, every epoch or label its row and ``seconds_left``.
+        path: JSON lines; a job that starts adds one with ``started``, every epoch or label its row and ``seconds_left``;
+            one with ``finished`` says that all outputs are there.
         about: facts of the job for the first line.
     """
 
@@ -106,6 +107,10 @@ class FitProgress:
             left,
         )
         self._add({**row, "best": self.best, "seconds_left": left})
+
+    def finished(self) -> None:
+        """All outputs are there."""
+        self._add({"finished": True})
 
     def _add(self, row: dict) -> None:
         with open(self.path, "a", encoding="utf-8") as stream:

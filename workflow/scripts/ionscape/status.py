@@ -16,8 +16,9 @@ HEADER = ("model", "fold", "state", "epoch", "train loss", "validation", "best",
 def training_status(results: Path) -> list[dict]:
     """One row a model and fold, in the order of the config.
 
-    A training is ``running`` while a job locks its folder, ``done`` when its out-of-fold logits are newer than its last
-    start, ``waiting`` before its first start; else it was ``stopped`` and goes on from its checkpoint, or ``failed``.
+    A training is ``running`` while a job locks its folder, ``done`` when its last start came to the end and its logits are
+    there, ``waiting`` before its first start; else it was ``stopped`` and goes on from its checkpoint, or ``failed``. Times
+    of files are not compared, as the clocks of nodes differ.
 
     Args:
         results: ``results/{run}``.
@@ -37,13 +38,14 @@ def training_status(results: Path) -> list[dict]:
             lines = _lines(results / "logs" / "train_fold" / model / f"fold{fold}.jsonl")
             starts = [number for number, line in enumerate(lines) if "started" in line]
             start = lines[starts[-1]] if starts else {}
+            finished = bool(lines) and "finished" in lines[-1]
             last = next((line for line in reversed(lines) if "epoch" in line), {})
             row = {"epochs": start.get("epochs"), **last, "model": model, "fold": fold}
-            row["state"] = _state(folder, start.get("started"))
+            row["state"] = _state(folder, bool(starts), finished)
             if row["state"] == "running" and lines[-1] is last:
                 row["ends"] = last["time"] + last["seconds_left"]
-            elif row["state"] == "done":
-                row["ends"] = (folder / "oof.parquet").stat().st_mtime
+            elif finished:
+                row["ends"] = lines[-1]["time"]
             rows.append(row)
     return rows
 
@@ -56,15 +58,14 @@ def _lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def _state(folder: Path, started: float | None) -> str:
+def _state(folder: Path, started: bool, finished: bool) -> str:
     if _is_locked(folder / ".lock"):
         return "running"
-    oof = folder / "oof.parquet"
-    if oof.exists() and (started is None or oof.stat().st_mtime >= started):
+    if (folder / "oof.parquet").exists() and (finished or not started):
         return "done"
     if (folder / "checkpoint.safetensors").exists():
         return "stopped"
-    return "waiting" if started is None else "failed"
+    return "failed" if started else "waiting"
 
 
 def _is_locked(path: Path) -> bool:

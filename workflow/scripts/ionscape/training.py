@@ -1,5 +1,6 @@
 """METHOD.md, Training: the loop, read from top to bottom."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from .checkpoint import Checkpoint
 from .errors import Interrupted
 from .models.data import Samples
 from .step import Step
+
+logger = logging.getLogger("ionscape")
 
 
 def learning_rate(step: int, steps: int, warmup: int, base: float) -> float:
@@ -154,6 +157,7 @@ def train(
     state = State()
     if checkpoint and (saved := checkpoint.load()):
         state = _restore(*saved, network, step, batches)
+        logger.info("going on from the checkpoint: %d epochs and %d steps are done", state.epoch, state.step)
     while state.epoch < settings["epochs"]:
         network.train()
         drawn_from = batches.generator.get_state()

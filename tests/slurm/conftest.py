@@ -1,0 +1,66 @@
+"""A cluster for all tests of this folder, and the same small run made beforehand on one box."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from cluster import Cluster, lacks
+
+spec = importlib.util.spec_from_file_location("shared", Path(__file__).parents[1] / "workflow" / "conftest.py")
+shared = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(shared)
+
+#: Long enough to be interrupted, half a minute or so; whether they learn much is of no interest.
+LONG = {"family": "sequence", "channels": 192, "epochs": 400, "warmup_epochs": 1, "batch_size": 4}
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    reason = lacks() or (torch.version.cuda and "nodes without GPUs would train on the CPU: needs PyTorch's CPU build")
+    if reason and "IONSCAPE_SLURM" in os.environ:
+        pytest.fail(f"IONSCAPE_SLURM is set, but no cluster can be made: {reason}")
+    if reason:
+        pytest.skip(reason)
+    up = Cluster()
+    try:
+        up.up()
+        yield up
+    finally:
+        up.down()
+
+
+@pytest.fixture(scope="session")
+def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on one box, in reference mode: every family, and ``long-1`` and ``long-2``. Tests leave it."""
+    folder = shared.copy_of_the_workflow(tmp_path_factory.mktemp("one-box"))
+    config = yaml.safe_load((folder / "resources/presets/quick.yaml").read_text())
+    config["run"] = "lab"
+    for family in ("image", "sequence"):
+        config["defaults"][family]["precision"] = "reference"
+    config["models"] |= {f"long-{seed}": {**LONG, "precision": "reference", "seed": seed} for seed in (1, 2)}
+    (folder / "lab.yaml").write_text(yaml.safe_dump(config))
+    shared.snakemake_in(folder)("--cores", "2", "--resources", "gpu=2", "--configfile", "lab.yaml")
+    return folder
+
+
+@pytest.fixture
+def fresh(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the workflow and the configuration, without results."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    return folder
+
+
+@pytest.fixture
+def untrained(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the run whose trainings are all to be done."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    for part in ("models", "logs/train_fold", "logits", "ensemble"):
+        shutil.rmtree(folder / "results/lab" / part)
+    return folder
