@@ -1,0 +1,177 @@
+"""From logits to the ensemble, its metrics, the leaderboard and the submission."""
+
+import itertools
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from test_ensemble import CLIP, LABELS, SHRINKAGES, case, reference_combine, reference_loss, sigmoid, subset_losses
+
+from ionscape.errors import InputError
+from ionscape.fitting import collect_logits, logit_table
+from ionscape.folds import ALWAYS
+from ionscape.pages import leaderboard
+from ionscape.results import Logits, predict_test, stack_oof, summarize
+
+MODELS = ["wide", "deep", "table"]
+
+
+class Study:
+    """Three models on 24 training samples in 3 folds, one that is always trained on, and two to be predicted."""
+
+    def __init__(self, submission=("X2", "X1")):
+        rng = np.random.default_rng(5)
+        self.train = [f"S{n:02d}" for n in range(24)]
+        self.labels, probabilities = case(11, models=3, samples=24, spread=3)
+        self.oof_logits = np.log(probabilities / (1 - probabilities)).astype(np.float32)
+        tests = ["X1", "X2"] if submission else []
+        self.samples = pa.table(
+            {
+                "sample_id": [*self.train, "V", *tests],
+                **{
+                    label: pa.array([*self.labels[:, k].tolist(), 1.0, *[None] * len(tests)], pa.float32())
+                    for k, label in enumerate(LABELS)
+                },
+            }
+        )
+        self.folds = {sample: n % 3 for n, sample in enumerate(self.train)} | {"V": ALWAYS}
+        self.facts = {"labels": LABELS, "submission": list(submission), "submission_labels": LABELS[::-1]}
+        self.test_logits = (rng.standard_normal((3, 3, len(tests), 2)) * 9).astype(np.float32)  # model, fold, sample
+        oof, test = [], []
+        for m, k in itertools.product(range(3), range(3)):
+            rows = np.arange(24) % 3 == k
+            ids = [sample for sample, use in zip(self.train, rows, strict=True) if use]
+            facts = {"model": MODELS[m], "fold": k}
+            oof.append((logit_table(ids, LABELS, self.oof_logits[m, rows]), facts))
+            test.append((logit_table(tests, LABELS, self.test_logits[m, k]), facts))
+        self.oof = Logits.read(collect_logits([*oof[1:], oof[0]]), LABELS)  # the first model's folds are not in order
+        self.test = Logits.read(collect_logits(test), LABELS)
+
+    def summarize(self):
+        return summarize(self.samples, self.facts, self.folds, self.oof, self.test, CLIP, SHRINKAGES)
+
+
+@pytest.fixture(scope="module")
+def study():
+    return Study()
+
+
+@pytest.fixture(scope="module")
+def summary(study):
+    return study.summarize()
+
+
+def test_out_of_fold_logits_are_put_in_the_order_of_the_samples(study):
+    np.testing.assert_array_equal(stack_oof(study.oof, study.train, study.folds), study.oof_logits)
+
+
+def test_the_ensemble_of_a_summary(study, summary):
+    probabilities = 1 / (1 + np.exp(-study.oof_logits.astype(np.float64)))
+    losses = subset_losses(study.labels, probabilities)
+    best = min(losses, key=losses.get)
+    assert summary.ensemble["members"] == [MODELS[m] for m in best]
+    assert summary.ensemble["selection_loss"] == pytest.approx(losses[best], rel=1e-9)
+    assert summary.ensemble["clip"] == CLIP
+    blended = reference_combine(probabilities[list(best)], CLIP)
+    found = summary.metrics["ensemble"]
+    assert found["log_loss"] == pytest.approx(reference_loss(study.labels, blended), rel=1e-9)  # not shrunk
+    fold = np.arange(24) % 3
+    by_fold = [reference_loss(study.labels[fold == k], blended[fold == k]) for k in range(3)]
+    assert found["log_loss_by_fold"] == pytest.approx(by_fold, rel=1e-9)
+    assert summary.oof["sample_id"].to_pylist() == study.train
+    logits = np.column_stack([summary.oof[label].to_numpy() for label in LABELS])
+    np.testing.assert_allclose(logits, np.log(blended / (1 - blended)), rtol=1e-4, atol=1e-5)
+    for direction in ("grow", "drop"):
+        assert len(summary.ensemble["paths"][direction]) == 3
+    json.dumps([summary.ensemble, summary.metrics], allow_nan=False)
+
+
+def test_the_scores_of_a_summary(study, summary):
+    assert summary.metrics["samples"] == 24
+    assert list(summary.metrics["models"]) == list(dict.fromkeys(study.oof.model))
+    for m, name in enumerate(MODELS):
+        probabilities = 1 / (1 + np.exp(-study.oof_logits[m].astype(np.float64)))
+        loss = summary.metrics["models"][name]["log_loss"]
+        assert loss == pytest.approx(reference_loss(study.labels, probabilities), rel=1e-9)
+    baseline = np.empty((24, 2))
+    for row in range(24):  # V is in every training part
+        others = [study.labels[other] for other in range(24) if other % 3 != row % 3]
+        baseline[row] = np.mean([*others, [1, 1]], axis=0)
+    loss = summary.metrics["baseline"]["log_loss"]
+    assert loss == pytest.approx(reference_loss(study.labels, baseline), rel=1e-6)
+
+
+def test_the_submission(study, summary):
+    lines = summary.submission.splitlines()
+    assert lines[0] == "sample_id,mineral,aromatic"
+    assert [line.split(",")[0] for line in lines[1:]] == ["X2", "X1"]
+    members = [MODELS.index(name) for name in summary.ensemble["members"]]
+    averaged = np.empty((len(members), 2, 2))
+    for place, m in enumerate(members):
+        for sample, label in itertools.product(range(2), range(2)):
+            averaged[place, sample, label] = np.mean([sigmoid(study.test_logits[m, k, sample, label]) for k in range(3)])
+    expected = reference_combine(averaged, CLIP)[::-1, ::-1]
+    found = [[float(cell) for cell in line.split(",")[1:]] for line in lines[1:]]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_nothing_to_submit_is_a_header():
+    assert Study(submission=()).summarize().submission == "sample_id,mineral,aromatic\n"
+
+
+def spoil(logits, **changes):
+    return Logits(**{**vars(logits), **changes})
+
+
+def test_logits_of_a_wrong_fold_are_refused(study):
+    wrong = study.oof.fold.copy()
+    wrong[0] = (wrong[0] + 1) % 3
+    with pytest.raises(InputError, match=rf"model {study.oof.model[0]}, sample {study.oof.ids[0]}: scored in fold"):
+        stack_oof(spoil(study.oof, fold=wrong), study.train, study.folds)
+    strangers = study.oof.ids.copy()
+    strangers[0] = "V"
+    with pytest.raises(InputError, match="sample V: scored in fold"):
+        stack_oof(spoil(study.oof, ids=strangers), study.train, study.folds)
+
+
+def test_missing_logits_are_refused(study):
+    keep = np.arange(len(study.oof.ids)) != 5
+    parts = {key: value[keep] for key, value in vars(study.oof).items() if key != "models"}
+    with pytest.raises(InputError, match="some samples have no out-of-fold logits"):
+        stack_oof(spoil(study.oof, **parts), study.train, study.folds)
+    values = study.oof.values.copy()
+    values[3, 1] = np.nan
+    with pytest.raises(InputError, match="or they are not numbers"):
+        stack_oof(spoil(study.oof, values=values), study.train, study.folds)
+
+
+def test_folds_that_predicted_different_samples_are_refused(study):
+    ids = study.test.ids.copy()
+    ids[0] = "X9"
+    with pytest.raises(
+        InputError, match=rf"model {MODELS[0]}: its folds, or other models, predicted different test samples"
+    ):
+        predict_test(spoil(study.test, ids=ids), MODELS, CLIP)
+
+
+def test_models_that_predicted_different_samples_are_refused(study):
+    ids = np.where(study.test.model == MODELS[0], np.where(study.test.ids == "X1", "X2", "X1"), study.test.ids)
+    with pytest.raises(InputError):
+        predict_test(spoil(study.test, ids=ids), MODELS, CLIP)
+
+
+def test_the_leaderboard(summary):
+    members = summary.ensemble["members"]
+    text = leaderboard(summary.metrics, members, "results/x/submission.csv")
+    rows = {line[: line.index("  ")].strip(): line for line in text.splitlines() if re.search(r"\d–\d", line)}
+    names = [f"{name} *" if name in members else name for name in MODELS]
+    assert set(rows) == {"ensemble", "ensemble (nested)", *names, "constant frequencies"}
+    in_order = [name for name in rows if name.removesuffix(" *") in MODELS]
+    assert in_order == sorted(names, key=lambda name: summary.metrics["models"][name.removesuffix(" *")]["log_loss"])
+    for name, entry in [("ensemble", "ensemble"), ("constant frequencies", "baseline")]:
+        assert f"{summary.metrics[entry]['log_loss']:.4f}" in rows[name]
+    share = summary.metrics["ensemble"]["log_loss"] / summary.metrics["baseline"]["log_loss"]
+    assert f"{share:.2f}" in rows["ensemble"]
+    assert "results/x/submission.csv" in text
