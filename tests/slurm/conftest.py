@@ -36,15 +36,21 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on one box, in reference mode: every family, and ``long-1`` and ``long-2``. Tests leave it."""
+    """The folder of a run on one box, in reference mode, to its end: every family. Tests leave it.
+
+    Then the models ``long-1`` and ``long-2`` (long.yaml), which are in no ensemble.
+    """
     folder = shared.copy_of_the_workflow(tmp_path_factory.mktemp("one-box"))
     config = yaml.safe_load((folder / "resources/presets/quick.yaml").read_text())
     config["run"] = "lab"
     for family in ("image", "sequence"):
         config["defaults"][family]["precision"] = "reference"
-    config["models"] |= {f"long-{seed}": {**LONG, "precision": "reference", "seed": seed} for seed in (1, 2)}
     (folder / "lab.yaml").write_text(yaml.safe_dump(config))
-    shared.snakemake_in(folder)("--cores", "2", "--resources", "gpu=2", "--configfile", "lab.yaml")
+    config["models"] = {f"long-{seed}": {**LONG, "precision": "reference", "seed": seed} for seed in (1, 2)}
+    (folder / "long.yaml").write_text(yaml.safe_dump(config))
+    snakemake = shared.snakemake_in(folder)
+    for configfile, target in (("lab.yaml", "all"), ("long.yaml", "train")):
+        snakemake(target, "--cores", "2", "--resources", "gpu=2", "--configfile", configfile)
     return folder
 
 

@@ -19,7 +19,7 @@ from cluster import Cluster, call
 pytestmark = pytest.mark.slurm
 OPTIONS = (
     *("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "1"),
-    *("--configfile", "lab.yaml", "--rerun-triggers", "mtime"),
+    *("--rerun-triggers", "mtime"),
 )
 FAMILIES = ("events", "lightgbm", "logistic-regression", "lite0-mass")
 LONG = tuple((model, fold) for model in ("long-1", "long-2") for fold in (0, 1))
@@ -43,15 +43,18 @@ def fingerprints(folder: Path, *parts: str) -> dict[str, str]:
     found = {}
     for part in parts:
         for path in sorted((results / part).rglob("*")) if (results / part).is_dir() else [results / part]:
-            if path.suffix in {".parquet", ".json", ".csv", ".txt", ".safetensors"} and path.name != "history.parquet":
+            if (
+                path.suffix in {".parquet", ".json", ".csv", ".txt", ".html", ".safetensors"}
+                and path.name != "history.parquet"
+            ):
                 found[str(path.relative_to(results))] = hashlib.md5(path.read_bytes()).hexdigest()
     return found
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen]:
+def running(folder: Path, configfile: str, *targets: str) -> Iterator[subprocess.Popen]:
     """Snakemake in the background, as a user at a terminal has it; what it says is in said.txt."""
-    command = [sys.executable, "-m", "snakemake", *OPTIONS, *arguments]
+    command = [sys.executable, "-m", "snakemake", *OPTIONS, "--configfile", configfile, "--", *targets]
     with open(folder / "said.txt", "a") as said:
         process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
     try:
@@ -84,12 +87,12 @@ def job_of(cluster: Cluster, model: str, fold: int) -> dict[str, str] | None:
 
 def test_the_same_files_as_on_one_box(cluster, finished, fresh):
     before = call("squeue", "-h", "-t", "all", "-o", "%A").split()
-    targets = [f"results/lab/models/{model}/fold{fold}/oof.parquet" for model in FAMILIES for fold in (0, 1)]
-    with running(fresh, "--", *targets) as snakemake:
+    with running(fresh, "lab.yaml", "all") as snakemake:
         ends_well(snakemake, fresh)
-    parts = ("samples.parquet", "folds.parquet", "images", "features.parquet", *(f"models/{model}" for model in FAMILIES))
+    parts = ("check.html", "samples.parquet", "folds.parquet", "images", "features.parquet", "logits", "ensemble")
+    parts += tuple(f"models/{model}" for model in FAMILIES)
     assert fingerprints(fresh, *parts) == fingerprints(finished, *parts)
-    assert len(fingerprints(fresh, *parts)) == 7 + 8 * 4
+    assert len(fingerprints(fresh, *parts)) == 1 + 7 + 2 + 5 + 8 * 4
 
     rows = [row.split("|") for row in call("squeue", "-h", "-t", "all", "-o", "%A|%P|%N|%S|%e|%k|%T").splitlines()]
     jobs = [row for row in rows if row[0] not in before]
@@ -120,7 +123,7 @@ def test_whatever_ends_a_training_it_goes_on(cluster, finished, untrained):
         return re.search(r"Restarts=(\d+)", call("scontrol", "show", "job", job["id"]))[1]
 
     targets = [f"results/lab/models/{model}/fold{fold}/oof.parquet" for model, fold in LONG]
-    with running(untrained, "--", *targets) as snakemake:
+    with running(untrained, "long.yaml", *targets) as snakemake:
         jobs = until(all_train, snakemake)
         cancelled, lost, late, preempted = sorted(LONG, key=lambda training: jobs[training]["node"])
         assert jobs[cancelled]["node"] == jobs[lost]["node"] != jobs[late]["node"] == jobs[preempted]["node"]
@@ -155,12 +158,12 @@ def test_whatever_ends_a_training_it_goes_on(cluster, finished, untrained):
 def test_a_stopped_and_a_killed_snakemake(cluster, finished, untrained):
     """Ctrl-C leaves no job; a SIGKILL leaves jobs and the lock, and docs/cluster.md says what to do."""
     target, training = "results/lab/models/long-1/fold0/oof.parquet", ("long-1", 0)
-    with running(untrained, "--", target) as snakemake:
+    with running(untrained, "long.yaml", target) as snakemake:
         until(lambda: len(epochs(untrained, *training)) > 1, snakemake)
         snakemake.send_signal(signal.SIGINT)
         until(lambda: not cluster.jobs(), seconds=15)
         assert snakemake.wait(60) != 0
-    with running(untrained, "--", target) as snakemake:
+    with running(untrained, "long.yaml", target) as snakemake:
         stopped = len(epochs(untrained, *training))
         until(lambda: len(epochs(untrained, *training)) > stopped, snakemake)
         snakemake.kill()
@@ -170,9 +173,12 @@ def test_a_stopped_and_a_killed_snakemake(cluster, finished, untrained):
     call("scancel", "--name", run)
     until(lambda: not cluster.jobs())
     subprocess.run(
-        [sys.executable, "-m", "snakemake", *OPTIONS, "--unlock"], cwd=untrained, check=True, capture_output=True
+        [sys.executable, "-m", "snakemake", *OPTIONS, "--configfile", "long.yaml", "--unlock"],
+        cwd=untrained,
+        check=True,
+        capture_output=True,
     )
-    with running(untrained, "--", target) as snakemake:
+    with running(untrained, "long.yaml", target) as snakemake:
         ends_well(snakemake, untrained)
     assert "going on from the checkpoint" in log(untrained, *training).read_text()
     assert epochs(untrained, *training) == list(range(1, 401))  # each once: it was told to stop, twice
