@@ -12,7 +12,6 @@ from ionscape.ensemble import (
     drop,
     fit_ensemble,
     grow,
-    nested_probabilities,
     selection_loss,
     shrinkage_grid,
 )
@@ -198,33 +197,3 @@ def test_of_equal_subsets_the_smaller():
     labels, probabilities = case(0, models=1)
     fitted = fit_ensemble(labels, np.concatenate([probabilities, probabilities]), CLIP, SHRINKAGES)
     assert (fitted["members"], fitted["direction"]) == ([0], "grow")
-
-
-# Nested selection
-
-
-def test_nested_predictions_are_those_of_members_chosen_on_the_other_folds():
-    labels, probabilities = case(3, models=3, samples=45)
-    folds = np.random.default_rng(0).permutation(np.arange(45) % 3)
-    nested = nested_probabilities(labels, probabilities, folds, CLIP, SHRINKAGES)
-    for fold in range(3):
-        inside, outside = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        losses = subset_losses(labels[outside], probabilities[:, outside])
-        members = list(min(losses, key=losses.get))
-        expected = reference_combine(probabilities[members][:, inside], CLIP)
-        np.testing.assert_allclose(nested[inside], expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_folds_own_labels_do_not_choose_its_members(seed):
-    labels, probabilities = case(seed, models=4, samples=30)
-    folds = np.arange(30) % 3
-    nested = nested_probabilities(labels, probabilities, folds, CLIP, SHRINKAGES)
-    changed_elsewhere = False
-    for fold in range(3):
-        spoiled = labels.copy()
-        spoiled[folds == fold] = 1 - spoiled[folds == fold]
-        again = nested_probabilities(spoiled, probabilities, folds, CLIP, SHRINKAGES)
-        np.testing.assert_array_equal(again[folds == fold], nested[folds == fold])
-        changed_elsewhere |= (again != nested).any()
-    assert changed_elsewhere

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_ensemble import CLIP, LABELS, SHRINKAGES, case, reference_combine, reference_loss, sigmoid, subset_losses
+from test_ensemble import CLIP, LABELS, case, reference_combine, reference_loss, sigmoid, subset_losses
 
+from ionscape.blends import METHODS, Blend
 from ionscape.errors import InputError
 from ionscape.fitting import collect_logits, logit_table
 from ionscape.folds import ALWAYS
@@ -16,6 +17,9 @@ from ionscape.pages import leaderboard
 from ionscape.results import Logits, predict_test, stack_oof, summarize
 
 MODELS = ["wide", "deep", "table"]
+FAMILIES = {"wide": "image", "deep": "image", "table": "table"}
+SETTINGS = {"method": "select", "clip": CLIP, "ridge": 0.003, "shrinkages": 20, "shrinkage_range": [1e-5, 1e-1]}
+MEAN = Blend(np.full((3, 2), 1 / 3), np.zeros(2), {})
 
 
 class Study:
@@ -49,8 +53,9 @@ class Study:
         self.oof = Logits.read(collect_logits([*oof[1:], oof[0]]), LABELS)  # the first model's folds are not in order
         self.test = Logits.read(collect_logits(test), LABELS)
 
-    def summarize(self):
-        return summarize(self.samples, self.facts, self.folds, self.oof, self.test, CLIP, SHRINKAGES)
+    def summarize(self, **settings):
+        settings = {**SETTINGS, **settings}
+        return summarize(self.samples, self.facts, self.folds, self.oof, self.test, FAMILIES, settings)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +91,32 @@ def test_the_ensemble_of_a_summary(study, summary):
     for direction in ("grow", "drop"):
         assert len(summary.ensemble["paths"][direction]) == 3
     json.dumps([summary.ensemble, summary.metrics], allow_nan=False)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ensemble_json_says_how_to_answer_for_new_samples(study, method):
+    """From the file's own words, by hand, to the probabilities of the submission."""
+    summary = study.summarize(method=method)
+    described = json.loads(json.dumps(summary.ensemble))
+    assert described["method"] == method
+    rows = {line.split(",")[0]: line.split(",")[1:] for line in summary.submission.splitlines()[1:]}
+    for place, sample in enumerate(("X1", "X2")):
+        for label in LABELS:
+            z = described["bias"][label]
+            for name, weights in described["weights"].items():
+                p = np.mean([sigmoid(x) for x in study.test_logits[MODELS.index(name), :, place, LABELS.index(label)]])
+                p = min(max(p, described["clip"]), 1 - described["clip"])
+                z += weights[label] * np.log(p / (1 - p))
+            assert float(rows[sample][LABELS[::-1].index(label)]) == pytest.approx(sigmoid(z), rel=1e-5)
+    assert set(described["weights"]) == set(described["members"])
+
+
+def test_the_nested_loss_and_its_logits_are_of_one_answer(study, summary):
+    logits = np.column_stack([summary.nested[label].to_numpy() for label in LABELS]).astype(np.float64)
+    loss = reference_loss(study.labels, 1 / (1 + np.exp(-logits)))
+    assert summary.metrics["ensemble_nested"]["log_loss"] == pytest.approx(loss, abs=1e-5)
+    assert summary.metrics["methods_nested"]["select"] == summary.metrics["ensemble_nested"]["log_loss"]
+    assert set(summary.metrics["methods_nested"]) == set(METHODS)
 
 
 def test_the_scores_of_a_summary(study, summary):
@@ -153,25 +184,29 @@ def test_folds_that_predicted_different_samples_are_refused(study):
     with pytest.raises(
         InputError, match=rf"model {MODELS[0]}: its folds, or other models, predicted different test samples"
     ):
-        predict_test(spoil(study.test, ids=ids), MODELS, CLIP)
+        predict_test(spoil(study.test, ids=ids), MODELS, MEAN, CLIP)
 
 
 def test_models_that_predicted_different_samples_are_refused(study):
     ids = np.where(study.test.model == MODELS[0], np.where(study.test.ids == "X1", "X2", "X1"), study.test.ids)
     with pytest.raises(InputError):
-        predict_test(spoil(study.test, ids=ids), MODELS, CLIP)
+        predict_test(spoil(study.test, ids=ids), MODELS, MEAN, CLIP)
 
 
 def test_the_leaderboard(summary):
     members = summary.ensemble["members"]
-    text = leaderboard(summary.metrics, members, "results/x/submission.csv")
-    rows = {line[: line.index("  ")].strip(): line for line in text.splitlines() if re.search(r"\d–\d", line)}
+    text = leaderboard(summary.metrics, summary.ensemble, "results/x/submission.csv")
+    rows = {line[: line.index("  ")].strip(): line for line in text.splitlines() if line.count("–") == 2}
     names = [f"{name} *" if name in members else name for name in MODELS]
-    assert set(rows) == {"ensemble", "ensemble (nested)", *names, "constant frequencies"}
+    assert set(rows) == {"ensemble (nested)", "ensemble (optimistic)", *names, "constant frequencies"}
     in_order = [name for name in rows if name.removesuffix(" *") in MODELS]
     assert in_order == sorted(names, key=lambda name: summary.metrics["models"][name.removesuffix(" *")]["log_loss"])
-    for name, entry in [("ensemble", "ensemble"), ("constant frequencies", "baseline")]:
+    for name, entry in [("ensemble (nested)", "ensemble_nested"), ("constant frequencies", "baseline")]:
         assert f"{summary.metrics[entry]['log_loss']:.4f}" in rows[name]
-    share = summary.metrics["ensemble"]["log_loss"] / summary.metrics["baseline"]["log_loss"]
-    assert f"{share:.2f}" in rows["ensemble"]
+    low, high = summary.metrics["ensemble_nested"]["log_loss_interval"]
+    assert low < summary.metrics["ensemble_nested"]["log_loss"] < high
+    assert f"{low:.4f}–{high:.4f}" in rows["ensemble (nested)"]
+    share = summary.metrics["ensemble_nested"]["log_loss"] / summary.metrics["baseline"]["log_loss"]
+    assert f"{share:.2f}" in rows["ensemble (nested)"]
+    assert re.search(r"Without family image: 0\.\d{4} \([+-]", text)
     assert "results/x/submission.csv" in text

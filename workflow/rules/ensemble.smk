@@ -43,6 +43,7 @@ rule fit_ensemble:
     output:
         ensemble=update(f"{RESULTS}/ensemble/ensemble.json"),
         oof=update(f"{RESULTS}/ensemble/oof.parquet"),
+        nested=update(f"{RESULTS}/ensemble/nested.parquet"),
         submission=update(f"{RESULTS}/ensemble/submission.csv"),
         metrics=update(f"{RESULTS}/ensemble/metrics.json"),
         leaderboard=report(update(f"{RESULTS}/ensemble/leaderboard.txt"), category="Ensemble"),
@@ -59,6 +60,7 @@ rule fit_ensemble:
         gpu=0,
     params:
         ensemble=CONFIG["ensemble"],
+        families={name: model["family"] for name, model in MODELS.items()},
         version=version("logits"),
     message:
         "Fitting the ensemble"

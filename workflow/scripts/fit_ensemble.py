@@ -1,6 +1,5 @@
 """Fits the ensemble on the out-of-fold logits; writes its predictions, its metrics and the leaderboard."""
 
-from ionscape.ensemble import shrinkage_grid
 from ionscape.pages import leaderboard
 from ionscape.results import Logits, summarize
 from ionscape.scripting import door
@@ -8,17 +7,16 @@ from ionscape.tables import read_table, write_json, write_table, write_text
 
 
 def main(job) -> None:
-    settings = job.params.ensemble
     samples, facts = read_table(job.input.samples, "samples")
     folds = dict(zip(*read_table(job.input.folds, "folds")[0].to_pydict().values(), strict=True))
     oof, test = (Logits.read(read_table(path, "logits")[0], facts["labels"]) for path in (job.input.oof, job.input.test))
-    shrinkages = shrinkage_grid(settings["shrinkages"], *settings["shrinkage_range"])
-    summary = summarize(samples, facts, folds, oof, test, settings["clip"], shrinkages)
+    summary = summarize(samples, facts, folds, oof, test, job.params.families, job.params.ensemble)
     write_table(summary.oof, job.output.oof, "logits", labels=facts["labels"], model="ensemble")
+    write_table(summary.nested, job.output.nested, "logits", labels=facts["labels"], model="ensemble (nested)")
     write_json(job.output.ensemble, summary.ensemble)
     write_json(job.output.metrics, summary.metrics)
     write_text(job.output.submission, summary.submission)
-    board = leaderboard(summary.metrics, summary.ensemble["members"], job.output.submission)
+    board = leaderboard(summary.metrics, summary.ensemble, job.output.submission)
     write_text(job.output.leaderboard, board)
     print(board)
 

@@ -103,19 +103,3 @@ def fit_ensemble(labels: np.ndarray, probabilities: np.ndarray, clip: float, shr
 
 
 WALKS = {"grow": grow, "drop": drop}
-
-
-def nested_probabilities(
-    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, clip: float, shrinkages: np.ndarray
-) -> np.ndarray:
-    """The ensemble without its selection's optimism: members are chosen on all folds but one, which they then predict.
-
-    Returns:
-        float64 [samples, labels]. The epochs were still chosen on the fold itself, see METHOD.md.
-    """
-    result = np.empty(labels.shape)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        chosen = fit_ensemble(labels[~inside], probabilities[:, ~inside], clip, shrinkages)["members"]
-        result[inside] = combine(probabilities[chosen][:, inside], clip)
-    return result

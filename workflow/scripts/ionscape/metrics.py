@@ -7,6 +7,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 #: Probabilities are kept this far from 0 and 1 where a logarithm is taken; float32 cannot tell closer ones apart.
 EPSILON = 1e-7
 
+#: Bootstrap resamples behind an interval.
+RESAMPLES = 2000
+
 
 def log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Binary log loss of each label, the mean over samples.
@@ -19,6 +22,22 @@ def log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """
     p = np.clip(probabilities.astype(np.float64), EPSILON, 1 - EPSILON)
     return -np.where(labels > 0.5, np.log(p), np.log1p(-p)).mean(axis=0)
+
+
+def sample_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Binary log loss of each sample, the mean over labels: float64 [samples], whose mean is :func:`log_loss`."""
+    p = np.clip(probabilities.astype(np.float64), EPSILON, 1 - EPSILON)
+    return -np.where(labels > 0.5, np.log(p), np.log1p(-p)).mean(axis=1)
+
+
+def interval(values: np.ndarray) -> list[float]:
+    """95 % bootstrap interval of the mean over samples: [low, high]; the draws are the same for as many samples.
+
+    Args:
+        values: float64 [samples]: losses, or differences of two models' losses (a paired interval).
+    """
+    drawn = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), RESAMPLES)
+    return np.quantile(drawn @ values / len(values), [0.025, 0.975]).tolist()
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -45,7 +64,7 @@ def frequencies(labels: np.ndarray, folds: np.ndarray, train_only: np.ndarray) -
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict:
-    """Log loss, average precision and ROC AUC, total (mean over labels) and per label.
+    """Log loss (with its 95 % interval over samples), average precision and ROC AUC, total and per label.
 
     Average precision and ROC AUC are None for a label without both classes, and left out of the mean.
     """
@@ -67,6 +86,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> di
 
     return {
         "log_loss": float(losses.mean()),
+        "log_loss_interval": interval(sample_losses(labels, probabilities)),
         "average_precision": mean("average_precision"),
         "roc_auc": mean("roc_auc"),
         "labels": per_label,

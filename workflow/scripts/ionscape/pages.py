@@ -89,31 +89,36 @@ def _spread(values: np.ndarray) -> list[str]:
     return [f"{value:,.6g}" for value in (values.min(), np.median(values), values.max())]
 
 
-def leaderboard(metrics: dict, members: list[str], submission: str) -> str:
-    """The leaderboard as text: every model's out-of-fold scores, the ensemble, the constant baseline."""
+def leaderboard(metrics: dict, ensemble: dict, submission: str) -> str:
+    """The leaderboard as text: every model's out-of-fold scores, the ensemble, the constant baseline, the families."""
     base = metrics["baseline"]["log_loss"]
+    members = ensemble["members"]
     models = sorted(metrics["models"].items(), key=lambda item: item[1]["log_loss"])
-    rows = [("ensemble", metrics["ensemble"]), ("ensemble (nested)", metrics["ensemble_nested"])]
+    rows = [("ensemble (nested)", metrics["ensemble_nested"]), ("ensemble (optimistic)", metrics["ensemble"])]
     rows += [(f"{name} *" if name in members else name, entry) for name, entry in models]
     rows.append(("constant frequencies", metrics["baseline"]))
     width = max(len(name) for name, _ in rows)
-    lines = [
-        f"{'model':<{width}}  log loss  of constant  folds (min–max)  avg. precision  ROC AUC",
-        "-" * (width + 65),
-    ]
+    header = f"{'model':<{width}}  log loss  95 % interval  of constant  folds (min–max)  avg. precision  ROC AUC"
+    lines = [header, "-" * len(header)]
     for name, entry in rows:
-        folds = entry["log_loss_by_fold"]
+        folds, (low, high) = entry["log_loss_by_fold"], entry["log_loss_interval"]
         lines.append(
-            f"{name:<{width}}  {entry['log_loss']:8.4f}  {entry['log_loss'] / base:11.2f}  "
+            f"{name:<{width}}  {entry['log_loss']:8.4f}  {low:.4f}–{high:.4f}  {entry['log_loss'] / base:11.2f}  "
             f"{min(folds):.4f}–{max(folds):.4f}    {_number(entry['average_precision'])}          "
             f"{_number(entry['roc_auc'])}"
         )
     lines += [
         "",
-        f"Out-of-fold on {metrics['samples']} samples. * member of the ensemble. The ensemble's own row is optimistic (its",
-        "members were chosen on these labels); nested: members chosen on the other folds.",
-        f"Submission: {submission}",
+        f"Out-of-fold on {metrics['samples']} samples; intervals: bootstrap over samples. Ensemble: {ensemble['method']}"
+        " (* member). Nested: chosen and",
+        "fitted on the other folds; the optimistic row on the labels that it is scored on.",
     ]
+    methods = sorted(metrics["methods_nested"].items(), key=lambda item: item[1])
+    lines.append("Nested by method: " + ", ".join(f"{name} {loss:.4f}" for name, loss in methods))
+    for family, entry in metrics["families"].items():
+        low, high = entry["gain_interval"]
+        lines.append(f"Without family {family}: {entry['without']:.4f} ({entry['gain']:+.4f}, {low:+.4f} … {high:+.4f})")
+    lines.append(f"Submission: {submission}")
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from .ensemble import average_folds, combine, fit_ensemble, nested_probabilities
+from .blends import METHODS, Blend, fit_blend, held_out
+from .diagnostics import calibration, correlations, family_gains, suspects
+from .ensemble import average_folds, shrinkage_grid
 from .errors import InputError
 from .fitting import logit_table
 from .folds import ALWAYS
@@ -38,11 +40,12 @@ class Logits:
 
 @dataclass(frozen=True)
 class Summary:
-    """What fit_ensemble writes: ensemble.json, metrics.json, oof.parquet (the ensemble's logits), submission.csv."""
+    """What fit_ensemble writes: ensemble.json, metrics.json, oof.parquet and nested.parquet (logits), submission.csv."""
 
     ensemble: dict
     metrics: dict
     oof: pa.Table
+    nested: pa.Table
     submission: str
 
 
@@ -71,14 +74,14 @@ def summarize(
     folds: dict[str, int],
     oof: Logits,
     test: Logits,
-    clip: float,
-    shrinkages: np.ndarray,
+    families: dict[str, str],
+    settings: dict,
 ) -> Summary:
     """Scores each model, fits the ensemble and predicts (METHOD, Ensemble).
 
     Args:
         samples, facts: samples.parquet; folds: sample_id → fold.
-        oof, test: collected logits; clip, shrinkages: see :mod:`.ensemble`.
+        oof, test: collected logits; families: model → its family; settings: the config's ``ensemble``.
     """
     labels = facts["labels"]
     order = samples["sample_id"].to_pylist()
@@ -87,14 +90,15 @@ def summarize(
     scored, always = fold > ALWAYS, fold == ALWAYS
     ids = [sample for sample, use in zip(order, scored, strict=True) if use]
     y, fold = truth[scored], fold[scored]
-    probabilities = probabilities_of(stack_oof(oof, ids, folds))
+    logits = stack_oof(oof, ids, folds)
+    probabilities = probabilities_of(logits)
 
-    fitted = fit_ensemble(y, probabilities, clip, shrinkages)
-    names = oof.models
-    members = [names[index] for index in fitted["members"]]
-    blended = combine(probabilities[fitted["members"]], clip)
-    nested = nested_probabilities(y, probabilities, fold, clip, shrinkages)
-    constant = frequencies(y, fold, truth[always])
+    names, clip = oof.models, settings["clip"]
+    shrinkages = shrinkage_grid(settings["shrinkages"], *settings["shrinkage_range"])
+    method, blend = fit_blend(y, probabilities, fold, settings, shrinkages)
+    blended = blend(probabilities, clip)
+    nested = held_out(y, probabilities, fold, settings, shrinkages)
+    alone = {one: held_out(y, probabilities, fold, {**settings, "method": one}, shrinkages) for one in METHODS}
 
     def scores(predicted: np.ndarray) -> dict:
         by_fold = [log_loss(y[fold == k], predicted[fold == k]) for k in np.unique(fold)]
@@ -102,44 +106,62 @@ def summarize(
 
     metrics = {
         "samples": len(ids),
-        "note": "ensemble is optimistic: its members were chosen on the labels that it is scored on; "
-        "ensemble_nested chooses them on the other folds. A model's epoch is chosen on its validation fold in both.",
-        "baseline": scores(constant),
+        "note": "ensemble is optimistic: it was chosen and fitted on the labels that it is scored on; "
+        "ensemble_nested does so on the other folds. A model's epoch is chosen on its validation fold in both.",
+        "baseline": scores(frequencies(y, fold, truth[always])),
         "models": {name: scores(probabilities[index]) for index, name in enumerate(names)},
         "ensemble": scores(blended),
         "ensemble_nested": scores(nested),
+        "methods_nested": {one: log_loss(y, predicted) for one, predicted in alone.items()},
+        "families": family_gains(
+            y, probabilities, fold, [families[name] for name in names], {**settings, "method": method}, shrinkages
+        ),
+        "correlations": {"models": names, "logits": correlations(logits)},
+        "calibration": calibration(y, nested, labels),
+        "suspects": suspects(y, probabilities, ids, labels),
     }
-    ensemble = {
-        "members": members,
-        "direction": fitted["direction"],
-        "selection_loss": fitted["loss"],
-        "shrinkage": fitted["shrinkage"],
+    table, nested_table = (
+        logit_table(ids, labels, clipped_logits(predicted, np.finfo(np.float32).eps).astype(np.float32))
+        for predicted in (blended, nested)
+    )
+    submission = _submission(facts, test, names, blend, clip)
+    return Summary(_description(method, blend, names, labels, clip), metrics, table, nested_table, submission)
+
+
+def _description(method: str, blend: Blend, names: list[str], labels: list[str], clip: float) -> dict:
+    """ensemble.json: all that is needed to answer for a new sample from its models' probabilities."""
+    facts = dict(blend.facts)
+    if "paths" in facts:
+        facts["paths"] = {
+            walk: [{"members": [names[index] for index in subset], "loss": loss} for subset, loss in path]
+            for walk, path in facts["paths"].items()
+        }
+    return {
+        "method": method,
+        "members": [names[index] for index in blend.members],
+        "weights": {names[index]: dict(zip(labels, blend.weights[index].tolist(), strict=True)) for index in blend.members},
+        "bias": dict(zip(labels, blend.bias.tolist(), strict=True)),
         "clip": clip,
-        "paths": {
-            name: [{"members": [names[index] for index in subset], "loss": loss} for subset, loss in path]
-            for name, path in fitted["paths"].items()
-        },
+        **facts,
     }
-    table = logit_table(ids, labels, clipped_logits(blended, np.finfo(np.float32).eps).astype(np.float32))
-    return Summary(ensemble, metrics, table, _submission(facts, test, members, clip))
 
 
-def predict_test(test: Logits, members: list[str], clip: float) -> dict[str, np.ndarray]:
-    """Probabilities [labels] of each test sample: averaged over folds, then clipped logits over models."""
+def predict_test(test: Logits, names: list[str], blend: Blend, clip: float) -> dict[str, np.ndarray]:
+    """Probabilities [labels] of each test sample: averaged over folds, then blended over models ``names``."""
     per_model, order = [], None
-    for name in members:
+    for name in names:
         rows = test.model == name
         parts = [(test.ids[rows & (test.fold == k)], test.values[rows & (test.fold == k)]) for k in np.unique(test.fold)]
         order = order or list(parts[0][0])
         if any(list(ids) != order for ids, _ in parts):
             raise InputError(f"model {name}: its folds, or other models, predicted different test samples")
         per_model.append(average_folds(np.stack([values for _, values in parts])))
-    return dict(zip(order, combine(np.stack(per_model), clip), strict=True))
+    return dict(zip(order, blend(np.stack(per_model), clip), strict=True))
 
 
-def _submission(facts: dict, test: Logits, members: list[str], clip: float) -> str:
+def _submission(facts: dict, test: Logits, names: list[str], blend: Blend, clip: float) -> str:
     """submission.csv: probabilities in the submission format's order of rows and columns; only a header without tests."""
-    predicted = predict_test(test, members, clip) if facts["submission"] else {}
+    predicted = predict_test(test, names, blend, clip) if facts["submission"] else {}
     columns = [facts["labels"].index(label) for label in facts["submission_labels"]]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

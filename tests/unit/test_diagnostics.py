@@ -1,0 +1,63 @@
+"""Diagnostics on cases whose answer is known."""
+
+import numpy as np
+import pytest
+from test_blends import SETTINGS
+from test_ensemble import SHRINKAGES, case
+
+from ionscape.diagnostics import calibration, correlations, family_gains, suspects
+
+
+def test_correlations():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 50, 3))
+    found = np.array(correlations(np.stack([one, -2 * one, other])))
+    np.testing.assert_allclose(np.diag(found), 1)
+    assert found[0, 1] == pytest.approx(-1)
+    assert found[0, 2] == pytest.approx(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+    assert correlations(one[None]) == [[1.0]]
+
+
+def test_a_family_that_only_disturbs_gains_less_than_one_that_knows():
+    labels, probabilities = case(1, models=2, samples=120)
+    rng = np.random.default_rng(0)
+    noise = rng.uniform(0.3, 0.7, probabilities[:1].shape)
+    gains = family_gains(
+        labels,
+        np.concatenate([probabilities, noise]),
+        np.arange(120) % 3,
+        ["image", "image", "table"],
+        {**SETTINGS, "method": "weigh"},
+        SHRINKAGES,
+    )
+    assert list(gains) == ["image", "table"]
+    assert gains["image"]["gain"] > 0.1 > abs(gains["table"]["gain"])
+    low, high = gains["image"]["gain_interval"]
+    assert 0 < low < gains["image"]["gain"] < high
+
+
+def test_one_family_has_nothing_to_be_left_out_of():
+    labels, probabilities = case(1, models=2)
+    assert family_gains(labels, probabilities, np.arange(40) % 2, ["image"] * 2, SETTINGS, SHRINKAGES) == {}
+
+
+def test_calibration_by_hand():
+    labels = np.array([[1], [0], [1], [1]], np.float32)
+    found = calibration(labels, np.array([[0.05], [0.07], [0.95], [1.0]]), ["mineral"])
+    mineral = found["mineral"]
+    assert mineral["count"] == [2, 2]
+    assert mineral["frequency"] == [0.5, 1.0]
+    assert mineral["probability"] == pytest.approx([0.06, 0.975])
+    assert mineral["ece"] == pytest.approx((0.44 * 2 + 0.025 * 2) / 4)
+    assert found["all"] == mineral
+
+
+def test_suspects_are_labels_that_every_model_contradicts():
+    labels = np.array([[1, 0], [0, 1]], np.float32)
+    probabilities = np.array([[[0.05, 0.99], [0.2, 0.5]], [[0.02, 0.95], [0.9, 0.01]]])
+    found = suspects(labels, probabilities, ["S1", "S2"], ["aromatic", "mineral"])
+    assert [(entry["sample_id"], entry["label"], entry["value"]) for entry in found] == [
+        ("S1", "aromatic", 1),
+        ("S1", "mineral", 0),
+    ]
+    assert [entry["probability"] for entry in found] == pytest.approx([0.05, 0.05])
