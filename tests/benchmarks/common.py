@@ -37,6 +37,8 @@ SETTINGS = {
     "mixup_range": [0.4, 0.6],
     "mass_scaling": 0.0,
     "widths": [128, 160, 192, 224, 256],
+    "average": 0,
+    "select": "best_epoch",
     "precision": "auto",
 }
 LABELS = 9

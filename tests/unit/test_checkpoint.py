@@ -25,6 +25,8 @@ SHARED = {
     "clip_gradient": 1.0,
     "label_smoothing": 0.01,
     "mass_scaling": 0.5,
+    "average": 0.9,
+    "select": "best_epoch",
     "precision": "reference",
 }
 IMAGE = {
@@ -48,6 +50,15 @@ SEQUENCE = {
     "dropout": 0.3,
     "overlay": 0.5,
     "overlay_range": [0.1, 10.0],
+    "mixup": 0.3,
+    "mixup_range": [0.2, 0.8],
+    "background": [0.0, 0.3],
+    "time_warp": 0.1,
+    "scalings": ["intensity", "mass"],
+    "architecture": "gru",
+    "layers": 2,
+    "stride": 2,
+    "positions": True,
 }
 FAMILIES = {"image": (image.Model, IMAGE), "sequence": (sequence.Model, SEQUENCE)}
 STEPS = 3  # of an epoch

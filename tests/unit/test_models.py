@@ -35,6 +35,8 @@ IMAGE = {
     "mixup_range": [0.4, 0.6],
     "mass_scaling": 0.5,
     "widths": [32, 48],
+    "average": 0,
+    "select": "best_epoch",
     "precision": "fp32",
 }
 TABLE = {

@@ -1,12 +1,13 @@
 """Family ``sequence``: its batches recovered number by number, the attention's weighted mean, and a fitted model."""
 
+import math
 import re
 
 import numpy as np
 import pytest
 import torch
 
-from ionscape.augment import log_intensity, overlay
+from ionscape.augment import log_intensity, overlay, subtract_background, warp_time
 from ionscape.compute import PREDICTION_BATCH
 from ionscape.errors import InputError
 from ionscape.models.data import Samples
@@ -14,10 +15,17 @@ from ionscape.models.sequence import Model, Network, SequenceBatches, to_sequenc
 
 CPU = torch.device("cpu")
 LABELS = ["a", "b"]
+ARCHITECTURES = ["convolutional", "transformer", "gru"]
 SETTINGS = {
     "family": "sequence",
     "normalization": "none",
     "floor": 1e-4,
+    "scalings": ["intensity"],
+    "background": None,
+    "architecture": "convolutional",
+    "layers": 1,
+    "stride": 1,
+    "positions": False,
     "channels": 16,
     "kernel": 3,
     "dropout": 0.1,
@@ -31,7 +39,12 @@ SETTINGS = {
     "label_smoothing": 0.0,
     "overlay": 0.0,
     "overlay_range": [0.1, 1],
+    "mixup": 0.0,
+    "mixup_range": [0.2, 0.8],
+    "time_warp": 0.0,
     "mass_scaling": 0.0,
+    "average": 0,
+    "select": "best_epoch",
     "precision": "fp32",
 }
 MASSES, TIMES = 12, 20
@@ -65,8 +78,8 @@ def events(n, seed):
 
 def network(**changes):
     torch.manual_seed(0)
-    options = {"masses": MASSES, "labels": 2, "channels": 8, "kernel": 3, "dropout": 0.5, **changes}
-    return Network(**options).eval()
+    options = {"architecture": "convolutional", "layers": 1, "channels": 8, "kernel": 3, "stride": 1, "dropout": 0.5}
+    return Network(**{"rows": MASSES + 1, "times": TIMES, "labels": 2, "positions": False, **options, **changes}).eval()
 
 
 def test_overlay_adds_the_partner_times_its_strength():
@@ -86,7 +99,7 @@ def test_log_intensity():
 
 
 def test_the_side_flag_is_the_last_row():
-    sequences = to_sequence(torch.rand(2, MASSES, TIMES), torch.tensor([1, 0]), 1e-4)
+    sequences = to_sequence(torch.rand(2, MASSES, TIMES), torch.tensor([1, 0]), settings())
     assert sequences.shape == (2, MASSES + 1, TIMES)
     assert sequences[:, -1].tolist() == [[1] * TIMES, [0] * TIMES]
 
@@ -99,7 +112,7 @@ def test_without_augmentation_batches_are_the_samples():
         rows = labels.argmax(dim=1).tolist()
         seen |= set(rows)
         images, side = torch.from_numpy(samples.inputs[rows]), torch.from_numpy(samples.side[rows])
-        torch.testing.assert_close(inputs, to_sequence(images, side, 1e-4))
+        torch.testing.assert_close(inputs, to_sequence(images, side, settings()))
     assert seen == set(range(24))
 
 
@@ -144,13 +157,54 @@ def test_batches_are_the_seeds_alone():
     assert not torch.equal(epoch(1), epoch(2))
 
 
+def test_scalings_are_stacked_and_a_background_is_subtracted_before_them():
+    images = torch.tensor([[[8.0, 4, 4, 5], [0.3, 0.1, 0.2, 0.1], [0, 0, 0, 0]]])
+    both = settings(scalings=["intensity", "mass"], floor=1e-2)
+    sequences = to_sequence(subtract_background(images, torch.zeros(1)), torch.tensor([1]), both)
+    assert sequences.shape == (1, 7, 4)
+    np.testing.assert_allclose(sequences[0, 0], [1, 0, 0, 1 + np.log10(0.25) / 2], atol=1e-6)
+    np.testing.assert_allclose(sequences[0, 3:6], [[1, 0, 0, 0.25], [1, 0, 0.5, 0], [0, 0, 0, 0]], atol=1e-6)
+    faint = to_sequence(images * torch.tensor([1, 0.01, 1])[:, None], torch.tensor([1]), both)
+    assert faint[0, 4].max() == pytest.approx(0.003 / 0.08)  # rows below the floor are not blown up
+
+
+@pytest.mark.parametrize("quantile", [0.0, 0.25, 0.4, 1.0])
+def test_the_background_is_a_quantile_of_each_mass_row(quantile):
+    images = torch.rand(3, 4, 7)
+    expected = np.clip(images.numpy() - np.quantile(images.numpy(), quantile, axis=2, keepdims=True), 0, None)
+    mixed = torch.tensor([quantile, 0.5, quantile])  # each sample has its own
+    np.testing.assert_allclose(subtract_background(images, mixed)[[0, 2]], expected[[0, 2]], atol=1e-6)
+    np.testing.assert_allclose(subtract_background(images, torch.full((3,), quantile)), expected, atol=1e-6)
+
+
+def test_time_is_warped():
+    image = torch.arange(5.0).expand(1, 2, 5)
+    np.testing.assert_allclose(warp_time(image, 2.0)[0, 0], [0, 0.25, 1, 2.25, 4])
+    assert torch.equal(warp_time(image, 1.0), image)
+
+
+def test_mixup_is_a_weighted_mean_with_the_labels_of_both():
+    batches = SequenceBatches(own_pixels(64), settings(mixup=0.5, mixup_range=[0.3, 0.4], scalings=["intensity"]), CPU)
+    mixed = 0
+    for inputs, labels in batches.epoch():
+        for sequence, label in zip(inputs[:, :, 0], labels, strict=True):
+            assert set(label.nonzero()[:, 0].tolist()) == set(sequence[:-1].nonzero()[:, 0].tolist())
+            if label.sum() == 2:
+                mixed += 1
+                ratio = 10 ** (4 * (float(sequence[:-1][sequence[:-1] > 0].min()) - 1))
+                assert 0.3 / 0.7 - 1e-3 < ratio < 0.4 / 0.6 + 1e-3
+    assert mixed / 64 == pytest.approx(0.5, abs=0.2)
+
+
 @pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_logits_are_the_weighted_mean_of_the_bins(kernel):
-    net = network(kernel=kernel)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("stride", [1, 3])
+def test_logits_are_the_weighted_mean_of_the_bins(kernel, architecture, stride):
+    net = network(kernel=kernel, architecture=architecture, stride=stride, positions=True, layers=2)
     sequences = torch.rand(4, MASSES + 1, TIMES)
     with torch.no_grad():
         logits, weights = (tensor.numpy() for tensor in net.events(sequences))
-        assert logits.shape == weights.shape == (4, 2, TIMES)
+        assert logits.shape == weights.shape == (4, 2, math.ceil(TIMES / stride))
         np.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-5)
         assert weights.std() > 1e-4
         expected = [[np.dot(*pair) for pair in zip(*sample, strict=True)] for sample in zip(logits, weights, strict=True)]
@@ -158,9 +212,10 @@ def test_logits_are_the_weighted_mean_of_the_bins(kernel):
 
 
 def test_when_an_event_is_does_not_matter_but_its_mass_does():
-    net = network()
+    net, placed = network(), network(positions=True)
+    torch.nn.init.normal_(placed.positions)
 
-    def logits(mass, time):
+    def logits(mass, time, net=net):
         sequence = torch.zeros(1, MASSES + 1, TIMES)
         sequence[0, mass, time] = 1
         with torch.no_grad():
@@ -168,12 +223,26 @@ def test_when_an_event_is_does_not_matter_but_its_mass_does():
 
     torch.testing.assert_close(logits(3, 5), logits(3, 12))
     assert (logits(3, 5) - logits(4, 5)).abs().max() > 1e-3
+    assert (logits(3, 5, placed) - logits(3, 12, placed)).abs().max() > 1e-4
 
 
-def test_a_fitted_model(tmp_path):
+@pytest.mark.parametrize("architecture", ["transformer", "gru"])
+def test_other_bins_are_seen(architecture):
+    net = network(architecture=architecture, layers=1)
+    sequences = torch.rand(1, MASSES + 1, TIMES)
+    changed = sequences.clone()
+    changed[0, 3, 0] += 5
+    with torch.no_grad():
+        differs = (net.events(sequences)[0] - net.events(changed)[0]).abs().amax(dim=1)[0]
+    assert (differs > 1e-6).all()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_fitted_model(tmp_path, architecture):
     training, validation = events(160, 1), events(PREDICTION_BATCH["cpu"] + 5, 2)
     rows = []
-    model = Model.fit(training, validation, LABELS, settings(), 1, rows.append)
+    how = settings(architecture=architecture, background=[0.0, 0.2], average=0.9, epochs=15)
+    model = Model.fit(training, validation, LABELS, how, 1, rows.append)
     assert model.history == rows
     assert min(row["validation_loss"] for row in rows) < 0.25  # 0.69 by the frequencies
     np.testing.assert_array_equal(model.logits(validation), model.validation_logits)

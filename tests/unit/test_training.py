@@ -34,6 +34,8 @@ SETTINGS = {
     "mixup_range": [0.4, 0.6],
     "mass_scaling": 0.0,
     "widths": [32, 40, 64],
+    "average": 0,
+    "select": "best_epoch",
     "precision": "fp32",
 }
 torch.set_num_threads(1)

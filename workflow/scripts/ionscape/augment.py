@@ -94,3 +94,33 @@ def log_intensity(images: torch.Tensor, floor: float) -> torch.Tensor:
     """Relative to each image's maximum: ``floor`` and below → 0, the maximum → 1, logarithmic. [n, masses, times]."""
     relative = (images / images.amax(dim=(1, 2), keepdim=True)).clamp_min(floor)
     return 1 - relative.log10() / math.log10(floor)
+
+
+def row_share(images: torch.Tensor, floor: float) -> torch.Tensor:
+    """Each mass row relative to its own maximum, or to ``floor`` of the image's where that is more. [n, masses, times]."""
+    least = floor * images.amax(dim=(1, 2), keepdim=True)
+    return images / torch.maximum(images.amax(dim=2, keepdim=True), least)
+
+
+def subtract_background(images: torch.Tensor, quantiles: torch.Tensor) -> torch.Tensor:
+    """Each mass row minus its own quantile over time, 0 where that is negative: what is always there says nothing.
+
+    Args:
+        images: [n, masses, times]; quantiles: [n] on the CPU, 0 (the minimum) … 1, linear between neighbouring values.
+    """
+    if not quantiles.any():
+        return (images - images.amin(dim=2, keepdim=True)).clamp_min(0)
+    ordered = images.sort(dim=2).values
+    place = (quantiles * (images.shape[2] - 1)).to(images)
+    low = place.floor().long().clamp_max(images.shape[2] - 2)
+    pick = low.view(-1, 1, 1).expand(-1, images.shape[1], 1)
+    below, above = ordered.gather(2, pick), ordered.gather(2, pick + 1)
+    return (images - torch.lerp(below, above, (place - low).view(-1, 1, 1))).clamp_min(0)
+
+
+def warp_time(images: torch.Tensor, exponent: float) -> torch.Tensor:
+    """Another temperature ramp: bin t of [0, 1] takes what was at t^exponent, linear between bins. [n, masses, times]."""
+    last = images.shape[2] - 1
+    place = torch.linspace(0, 1, last + 1, device=images.device) ** exponent * last
+    low = place.long().clamp_max(last - 1)
+    return torch.lerp(images[:, :, low], images[:, :, low + 1], (place - low).to(images))

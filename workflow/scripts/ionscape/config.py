@@ -188,9 +188,12 @@ def _impossible(config: dict, backbones: dict) -> list[str]:
 
 def _impossible_training(model: dict) -> list[str]:
     problems = []
-    for key in ("mixup_range", "overlay_range"):
-        if key in model and model[key][0] > model[key][1]:
+    for key in ("mixup_range", "overlay_range", "background"):
+        if model.get(key) and model[key][0] > model[key][1]:
             problems.append(f"{key}: found {model[key]}, the first must not exceed the second")
+    multiple = {"transformer": 4, "gru": 2}.get(model.get("architecture"), 1)
+    if model.get("channels", 0) % multiple:
+        problems.append(f"channels: a {model['architecture']} needs a multiple of {multiple}, found {model['channels']}")
     if model.get("warmup_epochs", 0) > model.get("epochs", 0):
         problems.append(f"warmup_epochs: {model['warmup_epochs']} exceeds epochs = {model['epochs']}")
     return problems

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,7 +104,9 @@ class State:
     Attributes:
         epoch: epochs that are done; step: steps of the running epoch that are done; seconds: that it took so far.
         history: a row an epoch.
-        best: the lowest validation loss; best_epoch, best_logits, best_weights: of that epoch.
+        best: the lowest validation loss; best_epoch, best_logits, best_weights: of that epoch, or with ``select: last`` of
+            the last one.
+        averaged: moving average of the weights, by name; empty where nothing is averaged.
     """
 
     epoch: int = 0
@@ -114,6 +117,35 @@ class State:
     best_epoch: int = 0
     best_logits: np.ndarray | None = None
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    averaged: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def average_weights(averaged: dict[str, torch.Tensor], weights: dict[str, torch.Tensor], decay: float, steps: int) -> None:
+    """Moves an exponential moving average of weights on by one step, in place; counters are copied.
+
+    Args:
+        averaged, weights: a state_dict each; averaged may be empty. steps: done so far, this one included: the first ones
+            count for less, as (1 + steps) / (10 + steps) bounds the decay.
+    """
+    if not averaged:
+        averaged |= {name: value.clone() for name, value in weights.items()}
+        return
+    numbers = [name for name, value in weights.items() if value.is_floating_point()]
+    share = 1 - min(decay, (1 + steps) / (10 + steps))
+    torch._foreach_lerp_([averaged[name] for name in numbers], [weights[name] for name in numbers], share)
+    for name in weights.keys() - set(numbers):
+        averaged[name].copy_(weights[name])
+
+
+@contextmanager
+def weights_of(network: nn.Module, weights: dict[str, torch.Tensor]) -> Iterator[None]:
+    """The network has these weights, if any, for the time of a ``with`` block."""
+    own = {name: value.clone() for name, value in network.state_dict().items()} if weights else {}
+    network.load_state_dict(weights or network.state_dict())
+    try:
+        yield
+    finally:
+        network.load_state_dict(own or network.state_dict())
 
 
 def train(
@@ -128,11 +160,12 @@ def train(
     stopping: Callable[[], str | None] = lambda: None,
     recompute: bool = False,
 ) -> State:
-    """Trains in place and leaves the network with the weights of its best epoch.
+    """Trains in place and leaves the network with the weights of its best epoch, or with ``select: last`` of the last.
 
     Args:
         network: on the device of ``batches``.
-        validation: the fold's samples; they choose the epoch (ties keep the earlier) and nothing else.
+        validation: the fold's samples; they choose the epoch (ties keep the earlier) and nothing else. With ``average``
+            it is the moving average of the weights that is scored and kept.
         predict: the network's logits for samples, float32 [n, labels].
         precision: ``fp32``, ``bf16`` or ``reference``.
         progress: called after each epoch with its row of the history: epoch from 1, rate at the epoch's end, train_loss,
@@ -165,6 +198,9 @@ def train(
         for inputs, targets in batches.epoch(skip=state.step):
             step(inputs, targets, rate_at(state.step))
             state.step += 1
+            if settings["average"]:
+                done = state.epoch * len(batches) + state.step
+                average_weights(state.averaged, network.state_dict(), settings["average"], done)
             if reason := stopping():
                 state.seconds = time.monotonic() - started
                 if checkpoint:
@@ -176,7 +212,8 @@ def train(
 
         train_loss = float(step.total) / len(batches)
         trained = time.monotonic()
-        logits = predict(validation)
+        with weights_of(network, state.averaged):
+            logits = predict(validation)
         now = time.monotonic()
         row = {
             "epoch": state.epoch + 1,
@@ -192,9 +229,11 @@ def train(
         state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
         step.total.zero_()
         state.history.append(row)
-        if row["validation_loss"] < state.best:
+        is_last = settings["select"] == "last" and math.isfinite(row["validation_loss"])
+        if is_last or row["validation_loss"] < state.best:
             state.best, state.best_epoch, state.best_logits = row["validation_loss"], state.epoch, logits
-            state.best_weights = {name: value.clone() for name, value in network.state_dict().items()}
+            kept = state.averaged or network.state_dict()
+            state.best_weights = {name: value.clone() for name, value in kept.items()}
         if checkpoint:
             checkpoint.save(*_snapshot(state, network, step, batches.generator.get_state()))
         progress(row)
@@ -212,6 +251,7 @@ def _snapshot(
     """What a checkpoint holds: tensors and facts. ``drawn_from``: the batches' generator as the running epoch began."""
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"best/{name}": value for name, value in state.best_weights.items()}
+    tensors |= {f"averaged/{name}": value for name, value in state.averaged.items()}
     names = {parameter: name for name, parameter in network.named_parameters()}
     for parameter, moments in step.optimizer.state.items():
         tensors |= {f"optimizer/{names[parameter]}/{moment}": value for moment, value in moments.items()}
@@ -248,4 +288,5 @@ def _restore(tensors: dict[str, torch.Tensor], facts: dict, network: nn.Module, 
     best = math.inf if facts["best"] is None else facts["best"]
     logits = tensors["best_logits"].numpy() if "best_logits" in tensors else None
     saved = {name: facts[name] for name in ("epoch", "step", "seconds", "history", "best_epoch")}
-    return State(**saved, best=best, best_logits=logits, best_weights=part("best/"))
+    averaged = {name: value.to(step.where) for name, value in part("averaged/").items()}
+    return State(**saved, best=best, best_logits=logits, best_weights=part("best/"), averaged=averaged)

@@ -8,76 +8,70 @@ and m/z 44 have nothing in common.
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from .. import training
-from ..augment import log_intensity, overlay, scale_masses
+from ..augment import log_intensity, mixup, overlay, row_share, scale_masses, subtract_background, warp_time
 from ..compute import autocast, in_batches
 from .data import Samples
 from .neural import NeuralModel
+from .sequence_network import Network
+
+#: What a network reads of each bin (setting ``scalings``), in [0, 1].
+SCALINGS = ("intensity", "mass")
 
 
-def to_sequence(images: torch.Tensor, side: torch.Tensor, floor: float) -> torch.Tensor:
-    """[n, masses, times], side [n] (0–1) → [n, masses + 1, times]: intensities in [0, 1] on a log scale; the side flag."""
-    flags = side.to(images).view(-1, 1, 1).expand(-1, 1, images.shape[2])
-    return torch.cat([log_intensity(images, floor), flags], dim=1)
+def to_sequence(images: torch.Tensor, side: torch.Tensor, settings: dict) -> torch.Tensor:
+    """[n, masses, times], side [n] (0–1) → [n, rows, times]: each scaling's mass rows in [0, 1], then the side flag.
 
-
-class Network(nn.Module):
-    """Two convolutions along time, then the logits of each bin and how much each bin counts.
-
-    Args:
-        masses: m/z rows of an image; labels: number of logits.
-        channels: width of both layers; kernel: bins that a convolution sees, odd; dropout: of both layers' outputs.
+    ``intensity`` is relative to the image's maximum, logarithmic from ``floor``; ``mass`` to each row's.
     """
-
-    def __init__(self, masses: int, labels: int, channels: int, kernel: int, dropout: float):
-        super().__init__()
-        self.spectrum = nn.Conv1d(masses + 1, channels, kernel, padding=kernel // 2)
-        self.spectrum_norm = nn.BatchNorm1d(channels)
-        self.context = nn.Conv1d(channels, channels, kernel, padding=kernel // 2)
-        self.context_norm = nn.BatchNorm1d(channels)
-        self.dropout = nn.Dropout(dropout)
-        self.event = nn.Conv1d(channels, labels, 1)
-        self.attention = nn.Conv1d(channels, labels, 1)
-
-    def events(self, sequences: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """[n, masses + 1, times] → logits of each bin, and their weights, which sum to 1 over time: [n, labels, times]."""
-        hidden = self.dropout(F.gelu(self.spectrum_norm(self.spectrum(sequences))))
-        hidden = self.dropout(hidden + F.gelu(self.context_norm(self.context(hidden))))
-        return self.event(hidden), self.attention(hidden).softmax(dim=2)
-
-    def forward(self, sequences: torch.Tensor) -> torch.Tensor:
-        """[n, masses + 1, times] → logits [n, labels]: the weighted mean of the bins' logits."""
-        logits, weights = self.events(sequences)
-        return (logits * weights).sum(dim=2)
+    parts = {
+        "intensity": lambda: log_intensity(images, settings["floor"]),
+        "mass": lambda: row_share(images, settings["floor"]),
+    }
+    flags = side.to(images).view(-1, 1, 1).expand(-1, 1, images.shape[2])
+    return torch.cat([*(parts[name]() for name in settings["scalings"]), flags], dim=1)
 
 
 class SequenceBatches(training.Batches):
-    """Batches of inputs [batch, masses + 1, times]."""
+    """Batches of inputs [batch, rows, times]."""
 
     def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
         settings, generator = self.settings, self.generator
         chosen = torch.rand(shape, generator=generator) < settings["overlay"]
         low, high = np.log(settings["overlay_range"])
-        return {
+        drawn = {
             "partners": torch.randint(len(self.images), shape, generator=generator),
             "strength": torch.exp(low + (high - low) * torch.rand(shape, generator=generator)) * chosen,
             "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings["mass_scaling"],
         }
+        if settings["mixup"]:
+            mixed = torch.rand(shape, generator=generator) < settings["mixup"]
+            low, high = settings["mixup_range"]
+            drawn["share"] = torch.where(mixed, low + (high - low) * torch.rand(shape, generator=generator), 1.0)
+        if settings["background"]:
+            low, high = settings["background"]
+            drawn["quantiles"] = low + (high - low) * torch.rand(shape, generator=generator)
+        if settings["time_warp"]:
+            drawn["warp"] = torch.exp2(torch.randn(shape[:1], generator=generator) * settings["time_warp"])
+        return drawn
 
     def augmented(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        settings = self.settings
         facts = torch.cat([self.labels, self.side[:, None].to(self.labels)], dim=1)
-        images, facts = overlay(
-            self.take(batch, "rows"),
-            facts[batch["rows"]],
-            self.take(batch, "partners"),
-            facts[batch["partners"]],
-            batch["strength"],
-        )
+        images, others = self.take(batch, "rows"), self.take(batch, "partners")
+        facts, other_facts = facts[batch["rows"]], facts[batch["partners"]]
+        if settings["background"]:
+            images = subtract_background(images, batch["quantiles here"])
+            others = subtract_background(others, batch["quantiles here"])
+        images, facts = overlay(images, facts, others, other_facts, batch["strength"])
+        if settings["mixup"]:
+            images, facts = mixup(images[:, None], facts, others[:, None], other_facts, batch["share"])
+            images = images[:, 0]
+        if settings["time_warp"]:
+            images = warp_time(images, float(batch["warp here"]))
         images = scale_masses(images[:, None], batch["exponents"])[:, 0]
-        return to_sequence(images, facts[:, -1], self.settings["floor"]), facts[:, :-1]
+        return to_sequence(images, facts[:, -1], settings), facts[:, :-1]
 
 
 class Model(NeuralModel):
@@ -88,7 +82,9 @@ class Model(NeuralModel):
     @staticmethod
     def build(settings: dict, shape: tuple[int, int], labels: int, fresh: bool) -> Network:
         """Raises nothing of its own."""
-        return Network(shape[0], labels, settings["channels"], settings["kernel"], settings["dropout"])
+        names = ("architecture", "layers", "channels", "kernel", "stride", "dropout", "positions")
+        rows = shape[0] * len(settings["scalings"]) + 1
+        return Network(rows, shape[1], labels, **{name: settings[name] for name in names})
 
     @torch.inference_mode()
     def logits(self, samples: Samples) -> np.ndarray:
@@ -99,7 +95,9 @@ class Model(NeuralModel):
         def predicted(rows: slice) -> torch.Tensor:
             images = torch.from_numpy(samples.inputs[rows]).to(where)
             side = torch.from_numpy(samples.side[rows]).to(where)
+            if self.settings["background"]:
+                images = subtract_background(images, torch.full((len(images),), sum(self.settings["background"]) / 2))
             with autocast(where, self.precision):
-                return self.network(to_sequence(images, side, self.settings["floor"])).float()
+                return self.network(to_sequence(images, side, self.settings)).float()
 
         return in_batches(predicted, len(samples), len(self.labels), where)
