@@ -310,6 +310,44 @@ def test_the_best_epoch_is_kept(opposite):
     assert validation_loss(logits, labels) == min(losses)
 
 
+def test_the_last_epoch_is_kept_where_the_config_says_so():
+    """Validated on the opposite of what it learns: the last epoch is the worst."""
+    images = random_samples(32).inputs
+    samples = samples_of(images, np.tile([1, 0], (32, 1)))
+    validation = samples_of(images, 1 - samples.labels)
+    network = Pooled()
+    history, kept, logits = trained(network, samples, validation, rate=0.05, epochs=4, select="last")
+    losses = [row["validation_loss"] for row in history]
+    assert kept == 4 == 1 + int(np.argmax(losses))
+    np.testing.assert_array_equal(predict(network, samples, settings(), "reference"), logits)
+
+
+def test_averaged_weights_are_a_moving_average_of_all_steps():
+    """By hand: the weights after every step, whose average starts with the first; it is scored, kept, and trains nothing."""
+    samples = random_samples(24)
+    seen = []
+
+    class Watched(Pooled):
+        def forward(self, inputs):
+            if self.training:
+                seen.append(self.classifier.weight.detach().double().clone())
+            return super().forward(inputs)
+
+    plain, averaged = Watched(), Pooled()
+    how = {"rate": 0.05, "epochs": 4, "select": "last"}
+    trained(plain, samples, samples, **how)
+    history, _, logits = trained(averaged, samples, samples, **how, average=0.5)
+    steps = [*seen[1:], plain.classifier.weight.detach().double()]  # after each of 12 steps
+    expected = steps[0]
+    for number, weights in enumerate(steps[1:], start=2):
+        decay = min(0.5, (1 + number) / (10 + number))
+        expected = decay * expected + (1 - decay) * weights
+    np.testing.assert_allclose(averaged.classifier.weight.detach(), expected, rtol=1e-4)
+    assert (averaged.classifier.weight - plain.classifier.weight).abs().max() > 1e-3
+    np.testing.assert_array_equal(predict(averaged, samples, settings(), "reference"), logits)
+    assert history[-1]["validation_loss"] == validation_loss(logits, samples.labels)
+
+
 def test_a_loss_that_is_never_finite():
     samples = random_samples(16)
     network = Pooled()
