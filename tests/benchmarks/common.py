@@ -37,6 +37,7 @@ SETTINGS = {
     "mixup_range": [0.4, 0.6],
     "mass_scaling": 0.0,
     "widths": [128, 160, 192, 224, 256],
+    "background": None,
     "average": 0,
     "select": "best_epoch",
     "precision": "auto",

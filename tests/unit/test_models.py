@@ -35,6 +35,7 @@ IMAGE = {
     "mixup_range": [0.4, 0.6],
     "mass_scaling": 0.5,
     "widths": [32, 48],
+    "background": None,
     "average": 0,
     "select": "best_epoch",
     "precision": "fp32",

@@ -34,6 +34,7 @@ SETTINGS = {
     "mixup_range": [0.4, 0.6],
     "mass_scaling": 0.0,
     "widths": [32, 40, 64],
+    "background": None,
     "average": 0,
     "select": "best_epoch",
     "precision": "fp32",
@@ -194,6 +195,21 @@ def test_mass_rows_are_scaled_by_powers_of_2_of_the_configured_spread():
         assert inputs[sample, 1 - rows[sample] % 2].abs().max() == 0
 
 
+def test_what_is_always_there_is_subtracted_in_training_and_prediction():
+    """Each mass row on its own offset gives the inputs and logits of the rows without."""
+    images = random_samples(16).inputs
+    images[..., 3] = 0  # a minimum in every row
+    labels = np.tile([1, 0], (16, 1))
+    clean, offset = (samples_of(images + add, labels) for add in (0, np.linspace(0, 2, images.shape[1])[:, None]))
+    chosen = settings(background=[0, 0], mixup=0.5)
+    for (one, _), (other, _) in zip(
+        ImageBatches(clean, settings(mixup=0.5), CPU).epoch(), ImageBatches(offset, chosen, CPU).epoch(), strict=True
+    ):
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=0)
+    logits = [predict(Pooled(), samples, how, "fp32") for samples, how in ((clean, settings()), (offset, chosen))]
+    np.testing.assert_allclose(*logits, atol=1e-3)
+
+
 def test_prediction_is_the_mean_of_explicit_passes_over_the_widths():
     torch.manual_seed(0)
     network = Network("test_resnet", "mass_flat", 32, 3, 0.0, {"pretrained": False})
@@ -323,7 +339,7 @@ def test_the_last_epoch_is_kept_where_the_config_says_so():
 
 
 def test_averaged_weights_are_a_moving_average_of_all_steps():
-    """By hand: the weights after every step, whose average starts with the first; it is scored, kept, and trains nothing."""
+    """By hand: the weights after every step, whose average starts with the first; it is scored and kept."""
     samples = random_samples(24)
     seen = []
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from .. import training
-from ..augment import add_positions, mixup, resize_time, scale_intensity, scale_masses, to_channels
+from ..augment import add_positions, mixup, resize_time, scale_intensity, scale_masses, subtract_background, to_channels
 from ..compute import autocast, in_batches
 from ..errors import InputError
 from .data import Samples
@@ -24,19 +24,29 @@ class ImageBatches(training.Batches):
         settings, generator = self.settings, self.generator
         mixed = torch.rand(shape, generator=generator) < settings["mixup"]
         low, high = settings["mixup_range"]
-        return {
+        drawn = {
             "partners": torch.randint(len(self.images), shape, generator=generator),
             "share": torch.where(mixed, low + (high - low) * torch.rand(shape, generator=generator), 1.0),
             "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings["mass_scaling"],
             "width": torch.randint(len(settings["widths"]), shape[:1], generator=generator),
         }
+        if settings["background"]:
+            low, high = settings["background"]
+            drawn["quantiles"] = low + (high - low) * torch.rand(shape, generator=generator)
+        return drawn
 
     def augmented(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         settings, rows, partners = self.settings, batch["rows"], batch["partners"]
-        images, labels = to_channels(self.take(batch, "rows"), self.side[rows]), self.labels[rows]
+
+        def channels(name: str) -> torch.Tensor:
+            images = self.take(batch, name)
+            if settings["background"]:
+                images = subtract_background(images, batch["quantiles here"])
+            return to_channels(images, self.side[batch[name]])
+
+        images, labels = channels("rows"), self.labels[rows]
         if settings["mixup"]:
-            others = to_channels(self.take(batch, "partners"), self.side[partners])
-            images, labels = mixup(images, labels, others, self.labels[partners], batch["share"])
+            images, labels = mixup(images, labels, channels("partners"), self.labels[partners], batch["share"])
         if settings["mass_scaling"]:
             images = scale_masses(images, batch["exponents"])
         width = settings["widths"][int(batch["width here"])]
@@ -56,6 +66,8 @@ def predict(network: nn.Module, samples: Samples, settings: dict, precision: str
 
     def predicted(rows: slice) -> torch.Tensor:
         images = torch.from_numpy(samples.inputs[rows]).to(where)
+        if settings["background"]:
+            images = subtract_background(images, torch.full((len(images),), sum(settings["background"]) / 2))
         images = to_channels(images, torch.from_numpy(samples.side[rows]).to(where))
         images = scale_intensity(images, settings["log_scaling"])
         logits = []
