@@ -78,7 +78,9 @@ def test_defaults_are_the_constants_of_method():
     assert config["dataset"]["columns"] == {"time": "time", "mass": "mass", "intensity": "intensity"}
     assert config["dataset"]["axis"] == {"column": None, "limits": None}  # time is only a proxy: each run's own range
     assert (config["folds"]["count"], config["folds"]["seed"]) == (5, 42)
-    assert config["ensemble"] == {"clip": 1e-4, "shrinkages": 20, "shrinkage_range": [1e-5, 1e-1]}
+    fixed = {"clip": 1e-4, "shrinkages": 20, "shrinkage_range": [1e-5, 1e-1]}
+    assert config["ensemble"] == {"method": "auto", "ridge": 0.003, **fixed}
+    assert (model["background"], model["average"], model["select"]) == (None, 0, "best_epoch")
     assert (model["epochs"], model["warmup_epochs"], model["batch_size"]) == (20, 2, 8)
     assert (model["rate"], model["weight_decay"], model["clip_gradient"]) == (1e-4, 0.01, 64)
     assert (model["label_smoothing"], model["mixup"], model["mixup_range"]) == (0.01, 0, [0.4, 0.6])
@@ -92,7 +94,7 @@ def test_every_section_and_setting_is_filled_in():
     config = load(models, dataset={"axis": {"column": "temp"}})
     sections = set(SCHEMA["properties"]) - {"defaults"}
     assert set(config) == sections
-    for name in sections - {"models", "run"}:
+    for name in sections - {"models", "run", "seed"}:
         assert set(config[name]) == set(SCHEMA["properties"][name]["properties"])
     assert config["dataset"]["axis"] == {"column": "temp", "limits": None}
     for name, family in (("m", "image"), ("s", "sequence"), ("t", "table")):
@@ -105,6 +107,20 @@ def test_a_models_own_setting_beats_its_familys_and_that_the_schemas():
     a, t = models["a"], models["t"]
     assert (a["epochs"], a["rate"], a["backbone"], a["batch_size"]) == (9, 0.5, "resnet18", 8)
     assert (t["trees"], t["rate"]) == (3, 0.05)
+
+
+def test_the_runs_seed_is_added_to_every_models():
+    models = {"a": {"family": "table", "seed": 3}, "b": {"family": "sequence"}}
+    assert [model["seed"] for model in load(models, seed=10)["models"].values()] == [13, 10]
+    assert load(models, seed=10)["folds"]["seed"] == 42
+
+
+@pytest.mark.parametrize(("architecture", "channels"), [("transformer", 30), ("gru", 7)])
+def test_channels_that_an_architecture_cannot_split(architecture, channels):
+    with pytest.raises(
+        InputErrors, match=rf"models\.a\.channels: a {architecture} needs a multiple of [24], found {channels}"
+    ):
+        load({"a": {"family": "sequence", "architecture": architecture, "channels": channels}})
 
 
 def test_the_given_configuration_stays_as_it_is():

@@ -44,7 +44,8 @@ def load_config(config: dict, schemas: Path) -> dict:
         schemas: folder with ``config.schema.yaml`` and ``backbones.json``.
 
     Returns:
-        a new dict with every key of the schema; each model holds all settings of its family.
+        a new dict with every key of the schema; each model holds all settings of its family, and the seed that it has
+        with ``seed`` added.
 
     Raises:
         InputErrors: unknown key, wrong type, impossible value; all of them, each with the key's path, what was found,
@@ -80,6 +81,7 @@ def load_config(config: dict, schemas: Path) -> dict:
     if problems:
         raise InputErrors("The configuration cannot be used:", problems)
     for model in models.values():
+        model["seed"] += config["seed"]
         if model["family"] == "image" and model["drop_path_rate"] is None:
             efficient = "efficientnet" in model["backbone"] and model["head"] == "full"
             model["drop_path_rate"] = EFFICIENTNET_DROP_PATH if efficient else 0.0
