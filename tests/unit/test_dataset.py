@@ -99,7 +99,7 @@ def test_the_samples_table(folder):
         "path": ["runs/B.csv", "runs/A.csv", "runs/D.csv", "runs/C.csv"],
         "md5": digests,
         "n_rows": [3, 3, 3, 3],
-        "predict": [False, False, True, False],
+        "predict": [False, False, True, True],  # C has labels, and is scored by them
         "aromatic": [0, 1, None, 0],
         "mineral": [1, 0, None, 1],
     }

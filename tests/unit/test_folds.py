@@ -132,6 +132,15 @@ def test_other_labelled_samples_are_always_trained_on_or_left_out(train_val, exp
     assert table["fold"].type == pa.int32()
 
 
+def test_a_held_out_split_is_in_no_training_part():
+    drawn = ["T2", "T1"], np.array([0, 1], dtype=np.int32)
+    table = join_folds(samples_table(), "aromatic", *drawn, True, ["val"])
+    assert table["sample_id"].to_pylist() == ["T2", "T1"]
+    for wrong in ("test", "train", "vla"):
+        with pytest.raises(InputError, match=rf"folds\.held_out: '{wrong}' is no split with labels .* \(there is val\)"):
+            join_folds(samples_table(), "aromatic", *drawn, True, [wrong])
+
+
 def test_split_fold_is_a_partition():
     rng = np.random.default_rng(0)
     ids = [f"S{n}" for n in range(60)]

@@ -9,17 +9,16 @@ import pyarrow as pa
 import pytest
 from test_ensemble import CLIP, LABELS, case, reference_combine, reference_loss, sigmoid, subset_losses
 
-from ionscape.blends import METHODS, Blend
+from ionscape.blends import METHODS
 from ionscape.errors import InputError
 from ionscape.fitting import collect_logits, logit_table
 from ionscape.folds import ALWAYS
 from ionscape.pages import leaderboard
-from ionscape.results import Logits, predict_test, stack_oof, summarize
+from ionscape.results import Logits, average_test, stack_oof, summarize
 
 MODELS = ["wide", "deep", "table"]
 FAMILIES = {"wide": "image", "deep": "image", "table": "table"}
 SETTINGS = {"method": "select", "clip": CLIP, "ridge": 0.003, "shrinkages": 20, "shrinkage_range": [1e-5, 1e-1]}
-MEAN = Blend(np.full((3, 2), 1 / 3), np.zeros(2), {})
 
 
 class Study:
@@ -34,6 +33,7 @@ class Study:
         self.samples = pa.table(
             {
                 "sample_id": [*self.train, "V", *tests],
+                "split": [*["train"] * 24, "val", *["test"] * len(tests)],
                 **{
                     label: pa.array([*self.labels[:, k].tolist(), 1.0, *[None] * len(tests)], pa.float32())
                     for k, label in enumerate(LABELS)
@@ -152,6 +152,25 @@ def test_nothing_to_submit_is_a_header():
     assert Study(submission=()).summarize().submission == "sample_id,mineral,aromatic\n"
 
 
+def test_a_labelled_split_that_took_no_part_is_scored(study, summary):
+    """X1 and X2 with labels: each model's probabilities averaged over folds, and the ensemble's; V was trained on."""
+    assert summary.metrics["held_out"] == {}
+    labelled = Study()
+    known = np.array([[1.0, 0.0], [0.0, 0.0]])
+    for place, label in enumerate(LABELS):
+        values = labelled.samples[label].to_pylist()[:-2] + known[:, place].tolist()
+        labelled.samples = labelled.samples.set_column(2 + place, label, pa.array(values, pa.float32()))
+    found = labelled.summarize().metrics["held_out"]
+    assert set(found) == {"test"}
+    assert found["test"]["samples"] == 2
+    p = np.mean([1 / (1 + np.exp(-study.test_logits[1, k].astype(np.float64))) for k in range(3)], axis=0)
+    assert found["test"]["deep"]["log_loss"] == pytest.approx(reference_loss(known, p), rel=1e-6)
+    rows = {line.split(",")[0]: line.split(",")[:0:-1] for line in summary.submission.splitlines()[1:]}
+    answer = np.array([[float(cell) for cell in rows[sample]] for sample in ("X1", "X2")])
+    assert found["test"]["ensemble"]["log_loss"] == pytest.approx(reference_loss(known, answer), rel=1e-4)
+    assert "test" in leaderboard(labelled.summarize().metrics, summary.ensemble, "x").split("Held out")[1]
+
+
 def spoil(logits, **changes):
     return Logits(**{**vars(logits), **changes})
 
@@ -184,13 +203,13 @@ def test_folds_that_predicted_different_samples_are_refused(study):
     with pytest.raises(
         InputError, match=rf"model {MODELS[0]}: its folds, or other models, predicted different test samples"
     ):
-        predict_test(spoil(study.test, ids=ids), MODELS, MEAN, CLIP)
+        average_test(spoil(study.test, ids=ids), MODELS)
 
 
 def test_models_that_predicted_different_samples_are_refused(study):
     ids = np.where(study.test.model == MODELS[0], np.where(study.test.ids == "X1", "X2", "X1"), study.test.ids)
     with pytest.raises(InputError):
-        predict_test(spoil(study.test, ids=ids), MODELS, MEAN, CLIP)
+        average_test(spoil(study.test, ids=ids), MODELS)
 
 
 def test_the_leaderboard(summary):

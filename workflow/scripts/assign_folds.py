@@ -14,7 +14,8 @@ def main(job) -> None:
         folds = given_folds(rows, train, settings["count"], job.input.folds)
     else:
         folds = assign_folds(labels, settings["count"], settings["seed"])
-    write_table(join_folds(table, facts["labels"][0], train, folds, settings["train_val"]), job.output[0], "folds")
+    joined = join_folds(table, facts["labels"][0], train, folds, settings["train_val"], settings["held_out"])
+    write_table(joined, job.output[0], "folds")
 
 
 if __name__ == "__main__":

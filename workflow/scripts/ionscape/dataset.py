@@ -197,6 +197,10 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
 
     wanted = set(submission)
     side = layout.side
+
+    def is_predicted(row: dict[str, str]) -> bool:
+        return row["split"] != TRAIN or row["sample_id"] in wanted or row["sample_id"] not in labels
+
     columns = {
         "sample_id": pa.array([row["sample_id"] for row in rows]),
         "split": pa.array([row["split"] for row in rows]),
@@ -204,7 +208,7 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
         "path": pa.array([row["features_path"] for row in rows]),
         "md5": pa.array(digests),
         "n_rows": pa.array([odd.rows for odd in oddities], pa.int64()),
-        "predict": pa.array([row["sample_id"] in wanted or row["sample_id"] not in labels for row in rows]),
+        "predict": pa.array([is_predicted(row) for row in rows]),
     }
     for index, name in enumerate(names):
         values = [labels[row["sample_id"]][index] if row["sample_id"] in labels else None for row in rows]

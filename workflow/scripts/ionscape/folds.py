@@ -70,17 +70,30 @@ def training_part(samples: pa.Table, labels: list[str]) -> tuple[list[str], np.n
     return train["sample_id"].to_pylist(), np.column_stack([train[label].to_numpy() for label in labels])
 
 
-def join_folds(samples: pa.Table, label: str, ids: Sequence[str], folds: np.ndarray, train_val: bool) -> pa.Table:
+def join_folds(
+    samples: pa.Table, label: str, ids: Sequence[str], folds: np.ndarray, train_val: bool, held_out: Sequence[str] = ()
+) -> pa.Table:
     """folds.parquet's table: ``sample_id, fold`` (int32) in the order of samples.parquet.
 
     Args:
         label: any label; where it is null, the sample is unlabelled.
         ids, folds: the training part.
-        train_val: also list the other labelled samples, with fold ALWAYS; else they are left out of everything.
+        train_val: also list the other labelled samples, with fold ALWAYS; else they are only scored.
+        held_out: splits that ``train_val`` leaves out.
+
+    Raises:
+        InputError: a split that is not there, has no labelled sample, or is the one that folds are drawn of.
     """
+    labelled = samples.filter(pc.is_valid(samples[label]))
+    others = sorted(set(labelled["split"].to_pylist()) - {TRAIN})
+    if unknown := sorted(set(held_out) - set(others)):
+        raise InputError(
+            f"folds.held_out: {', '.join(map(repr, unknown))} is no split with labels besides {TRAIN!r} "
+            f"(there is {', '.join(others) or 'none'})"
+        )
     fold_of = dict(zip(ids, folds.tolist(), strict=True))
     if train_val:
-        labelled = samples.filter(pc.is_valid(samples[label]))["sample_id"].to_pylist()
-        fold_of = dict.fromkeys(labelled, ALWAYS) | fold_of
+        used = labelled.filter(pc.invert(pc.is_in(labelled["split"], pa.array(held_out, pa.string()))))
+        fold_of = dict.fromkeys(used["sample_id"].to_pylist(), ALWAYS) | fold_of
     order = [sample for sample in samples["sample_id"].to_pylist() if sample in fold_of]
     return pa.table({"sample_id": pa.array(order), "fold": pa.array([fold_of[sample] for sample in order], pa.int32())})

@@ -118,6 +118,10 @@ def leaderboard(metrics: dict, ensemble: dict, submission: str) -> str:
     for family, entry in metrics["families"].items():
         low, high = entry["gain_interval"]
         lines.append(f"Without family {family}: {entry['without']:.4f} ({entry['gain']:+.4f}, {low:+.4f} … {high:+.4f})")
+    for split, entries in metrics["held_out"].items():
+        scores = sorted((entry["log_loss"], name) for name, entry in entries.items() if name != "samples")
+        text = ", ".join(f"{name} {loss:.4f}" for loss, name in scores)
+        lines.append(f"Held out, {entries['samples']} samples of split {split}: {text}")
     lines.append(f"Submission: {submission}")
     return "\n".join(lines) + "\n"
 

@@ -13,6 +13,7 @@ from .ensemble import average_folds, shrinkage_grid
 from .errors import InputError
 from .fitting import logit_table
 from .folds import ALWAYS
+from .formats import TRAIN
 from .metrics import clipped_logits, frequencies, log_loss, probabilities_of, score
 
 
@@ -120,11 +121,24 @@ def summarize(
         "calibration": calibration(y, nested, labels),
         "suspects": suspects(y, probabilities, ids, labels),
     }
+    tested, per_model = average_test(test, names)
+    answers = blend(per_model, clip)
+    splits = samples["split"].to_pylist()
+    place_of = {sample: place for place, sample in enumerate(tested)}
+    unseen = [sample in place_of and sample not in folds for sample in order] & ~np.isnan(truth).any(axis=1)
+    metrics["held_out"] = {}
+    for split in sorted(set(splits) - {TRAIN}):
+        rows = [row for row in np.flatnonzero(unseen) if splits[row] == split]
+        if rows:
+            places, known = [place_of[order[row]] for row in rows], truth[rows]
+            parts = {"ensemble": answers, **dict(zip(names, per_model, strict=True))}
+            scored_there = {name: score(known, part[places], labels) for name, part in parts.items()}
+            metrics["held_out"][split] = {"samples": len(places), **scored_there}
     table, nested_table = (
         logit_table(ids, labels, clipped_logits(predicted, np.finfo(np.float32).eps).astype(np.float32))
         for predicted in (blended, nested)
     )
-    submission = _submission(facts, test, names, blend, clip)
+    submission = _submission(facts, dict(zip(tested, answers, strict=True)))
     return Summary(_description(method, blend, names, labels, clip), metrics, table, nested_table, submission)
 
 
@@ -146,22 +160,25 @@ def _description(method: str, blend: Blend, names: list[str], labels: list[str],
     }
 
 
-def predict_test(test: Logits, names: list[str], blend: Blend, clip: float) -> dict[str, np.ndarray]:
-    """Probabilities [labels] of each test sample: averaged over folds, then blended over models ``names``."""
+def average_test(test: Logits, names: list[str]) -> tuple[list[str], np.ndarray]:
+    """Samples outside the folds: (sample_ids, probabilities [models, samples, labels], averaged over folds).
+
+    Raises InputError: folds or models that predicted different samples.
+    """
     per_model, order = [], None
     for name in names:
         rows = test.model == name
         parts = [(test.ids[rows & (test.fold == k)], test.values[rows & (test.fold == k)]) for k in np.unique(test.fold)]
-        order = order or list(parts[0][0])
-        if any(list(ids) != order for ids, _ in parts):
+        order = order or [list(ids) for ids, _ in parts[:1]]
+        if any([list(ids)] != order for ids, _ in parts):
             raise InputError(f"model {name}: its folds, or other models, predicted different test samples")
-        per_model.append(average_folds(np.stack([values for _, values in parts])))
-    return dict(zip(order, blend(np.stack(per_model), clip), strict=True))
+        per_model.append(average_folds(np.stack([values for _, values in parts])) if parts else [])
+    ids = order[0] if order else []
+    return ids, np.reshape(per_model, (len(names), len(ids), test.values.shape[1]))
 
 
-def _submission(facts: dict, test: Logits, names: list[str], blend: Blend, clip: float) -> str:
+def _submission(facts: dict, predicted: dict[str, np.ndarray]) -> str:
     """submission.csv: probabilities in the submission format's order of rows and columns; only a header without tests."""
-    predicted = predict_test(test, names, blend, clip) if facts["submission"] else {}
     columns = [facts["labels"].index(label) for label in facts["submission_labels"]]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
