@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ionscape.errors import InputError
+from ionscape.formats import FORMATS
 from ionscape.images import (
     ROW_GROUP,
     Grid,
@@ -140,6 +141,15 @@ def test_limits_are_absolute_and_inclusive():
     assert single[1].tolist() == [0, 1, 0]
 
 
+def test_a_mean_does_not_depend_on_how_many_scans_fall_into_a_bin():
+    """A constant background and one peak, three scans a bin and then four."""
+    scans = [(time, mass, 2 + 8 * (mass == 3) * (time == 4)) for time in (0, 0.1, 0.2, 4, 4.1, 4.2, 4.3) for mass in (2, 3)]
+    image = render(run_of(*scans), Grid(masses=8, times=2, statistic="mean")) * 4
+    assert image[2].tolist() == [2, 2]
+    assert image[3].tolist() == [2, 4]  # (10 + 2 + 2 + 2) / 4
+    assert image[0].tolist() == [0, 0]
+
+
 def test_negative_intensities_are_summed_and_kept():
     image = render(run_of((0, 1, 8), (0, 1, -4), (2, 2, -3), (1, 3, 1)), SMALL)
     assert (image[1, 0], image[2, 2], image[3, 1]) == (1, -0.75, 0.25)
@@ -225,7 +235,7 @@ def test_image_files_give_back_what_was_written(tmp_path, sizes):
     assert images.flags.writeable  # torch refuses to promise anything about tensors of read-only memory
     assert facts == {
         "format": "images",
-        "version": 1,
+        "version": FORMATS["images"][0],
         "normalization": "mass",
         "masses": 8,
         "times": 3,
@@ -233,6 +243,7 @@ def test_image_files_give_back_what_was_written(tmp_path, sizes):
         "axis": "temperature",
         "axis_range": None,
         "drop_masses": [4],
+        "statistic": "sum",
     }
     streamed = list(stream_images(path))
     assert [names for names, _ in streamed] == [names for names, _ in batches]
@@ -287,5 +298,5 @@ def test_damaged_and_foreign_files_are_refused(tmp_path, read):
     ]:
         schema = image_schema(SMALL, "none", "time").with_metadata({b"ionscape": json.dumps(facts).encode()})
         write_images(path, schema, random_batches([1], SMALL))
-        with pytest.raises(InputError, match=f"expected images version 1, {found}; run rule render_images"):
+        with pytest.raises(InputError, match=f"expected images version 2, {found}; run rule render_images"):
             read(path)

@@ -177,6 +177,17 @@ def test_the_background_is_a_quantile_of_each_mass_row(quantile):
     np.testing.assert_allclose(subtract_background(images, torch.full((3,), quantile)), expected, atol=1e-6)
 
 
+def test_bins_without_any_intensity_have_no_say_in_the_background():
+    images = torch.rand(2, 4, 7) + 1
+    short = torch.cat([torch.zeros(2, 4, 2), images, torch.zeros(2, 4, 3)], dim=2)
+    for quantiles in (torch.zeros(2), torch.tensor([0.0, 0.3])):
+        expected = subtract_background(images, quantiles)
+        assert (expected[0] == 0).sum(dim=1).tolist() == [1] * 4
+        torch.testing.assert_close(subtract_background(short, quantiles)[:, :, 2:9], expected)
+        assert not subtract_background(short, quantiles)[:, :, [0, 1, 9, 10, 11]].any()
+    assert not subtract_background(torch.zeros(1, 4, 7), torch.tensor([0.5])).any()
+
+
 def test_time_is_warped():
     image = torch.arange(5.0).expand(1, 2, 5)
     np.testing.assert_allclose(warp_time(image, 2.0)[0, 0], [0, 0.25, 1, 2.25, 4])

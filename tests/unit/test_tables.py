@@ -134,7 +134,11 @@ def test_damaged_tables(tmp_path):
 
 def test_describe_replaces_earlier_facts():
     schema = describe(describe(TABLE.schema, "folds", seed=1), "samples", labels=["basalt"])
-    assert json.loads(schema.metadata[b"ionscape"]) == {"format": "samples", "version": 1, "labels": ["basalt"]}
+    assert json.loads(schema.metadata[b"ionscape"]) == {
+        "format": "samples",
+        "version": FORMATS["samples"][0],
+        "labels": ["basalt"],
+    }
 
 
 @pytest.mark.parametrize("sizes", [(3,), (2, 0, 5), (0,), ()])

@@ -36,6 +36,7 @@ GRID = {
     "times": CONFIG["images"]["times"],
     "drop_masses": CONFIG["images"]["drop_masses"],
     "limits": DATASET["axis"]["limits"],
+    "statistic": CONFIG["images"]["statistic"],
 }
 
 

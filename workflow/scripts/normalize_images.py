@@ -10,7 +10,7 @@ def main(job) -> None:
     normalization = job.wildcards.normalization
     facts = read_metadata(job.input[0], "images")
     limits = tuple(facts["axis_range"]) if facts["axis_range"] else None
-    grid = Grid(facts["masses"], facts["times"], tuple(facts["drop_masses"]), limits)
+    grid = Grid(facts["masses"], facts["times"], tuple(facts["drop_masses"]), limits, facts["statistic"])
     batches = ((ids, normalize(images, normalization)) for path in job.input for ids, images in stream_images(path))
     write_images(job.output[0], image_schema(grid, normalization, facts["axis"]), batches)
 

@@ -105,17 +105,20 @@ def row_share(images: torch.Tensor, floor: float) -> torch.Tensor:
 def subtract_background(images: torch.Tensor, quantiles: torch.Tensor) -> torch.Tensor:
     """Each mass row minus its own quantile over time, 0 where that is negative: what is always there says nothing.
 
+    Bins in which no mass has an intensity, such as temperatures that a run did not reach, do not count.
+
     Args:
         images: [n, masses, times]; quantiles: [n] on the CPU, 0 (the minimum) … 1, linear between neighbouring values.
     """
-    if not quantiles.any():
-        return (images - images.amin(dim=2, keepdim=True)).clamp_min(0)
-    ordered = images.sort(dim=2).values
-    place = (quantiles * (images.shape[2] - 1)).to(images)
-    low = place.floor().long().clamp_max(images.shape[2] - 2)
-    pick = low.view(-1, 1, 1).expand(-1, images.shape[1], 1)
-    below, above = ordered.gather(2, pick), ordered.gather(2, pick + 1)
-    return (images - torch.lerp(below, above, (place - low).view(-1, 1, 1))).clamp_min(0)
+    observed = (images != 0).any(dim=1, keepdim=True)
+    ordered = torch.where(observed, images, torch.inf).sort(dim=2).values
+    place = quantiles.to(images) * (observed.sum(dim=(1, 2)) - 1).clamp_min(0)
+    low = place.floor().long().view(-1, 1, 1).expand(-1, images.shape[1], 1)
+    above = (low + 1).clamp_max(images.shape[2] - 1)
+    share = (place - place.floor()).view(-1, 1, 1)
+    below = ordered.gather(2, low)
+    background = torch.where(share > 0, torch.lerp(below, ordered.gather(2, above), share), below)
+    return torch.where(observed, (images - background).clamp_min(0), 0)
 
 
 def warp_time(images: torch.Tensor, exponent: float) -> torch.Tensor:

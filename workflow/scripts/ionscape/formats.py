@@ -4,8 +4,8 @@
 #: whatever depends on them.
 FORMATS = {
     "example": (1, "simulate_example"),
-    "samples": (1, "check_dataset"),
-    "images": (1, "render_images / normalize_images"),
+    "samples": (2, "check_dataset"),
+    "images": (2, "render_images / normalize_images"),
     "features": (1, "extract_features"),
     "folds": (1, "assign_folds"),
     "logits": (1, "train_fold / collect_logits"),

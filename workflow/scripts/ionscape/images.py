@@ -28,12 +28,14 @@ class Grid:
         times: number of bins of the x axis.
         drop_masses: rounded m/z that are left out (helium).
         limits: the x axis' ends in its unit; None: each run's own smallest and largest value over the kept rows.
+        statistic: of the intensities in a cell, ``sum`` (METHOD) or ``mean``.
     """
 
     masses: int
     times: int
     drop_masses: tuple[int, ...] = ()
     limits: tuple[float, float] | None = None
+    statistic: str = "sum"
 
 
 def cells(run: Run, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +69,7 @@ def cells(run: Run, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
 
 
 def render(run: Run, grid: Grid) -> np.ndarray:
-    """METHOD steps 1–3: intensities summed per (mass, time bin) and divided by the image's maximum.
+    """METHOD steps 1–3: intensities summed, or averaged, per (mass, time bin) and divided by the image's maximum.
 
     Returns:
         float32 [masses, times], maximum 1; negative sums stay negative.
@@ -78,6 +80,8 @@ def render(run: Run, grid: Grid) -> np.ndarray:
     keep, index = cells(run, grid)
     intensity = run.intensity if keep.all() else run.intensity[keep]
     image = np.bincount(index, weights=intensity, minlength=grid.masses * grid.times)
+    if grid.statistic == "mean":
+        image /= np.maximum(np.bincount(index, minlength=len(image)), 1)
     top = image.max()
     if not 0 < top < np.inf:
         raise InputError(f"the largest sum of a cell's intensities must be positive and finite, it is {top}")
@@ -134,6 +138,7 @@ def image_schema(grid: Grid, normalization: str, axis: str) -> pa.Schema:
         axis=axis,
         axis_range=list(grid.limits) if grid.limits else None,
         drop_masses=list(grid.drop_masses),
+        statistic=grid.statistic,
     )
 
 
