@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ionscape.features import GROUPS, extract_features, feature_names
+from ionscape.features import GROUPS, extract_features, feature_names, prepare
 
 FLOOR = 1e-4
 
@@ -21,6 +21,14 @@ def reference(image, bands, floor):
         features["log_maximum"].append(math.log10(max(top, floor)))
         features["log_mean"].append(math.log10(max(sum(row) / times, floor)))
         features["time_of_maximum"].append(row.index(top) / (times - 1) if top > floor else 0)
+        total = sum(max(value, 0) for value in row)
+        center, squares = 0.0, 0.0
+        if top > floor:
+            center = sum(max(value, 0) * t / (times - 1) for t, value in enumerate(row)) / total
+            squares = sum(max(value, 0) * (t / (times - 1) - center) ** 2 for t, value in enumerate(row)) / total
+        features["centroid"].append(center)
+        features["spread"].append(math.sqrt(squares))
+        features["width"].append(sum(value > top / 2 for value in row) / times if top > floor else 0)
         for band in range(bands):
             band_top = max(row[band * width : (band + 1) * width])
             features["bands"].append(math.log10(max(band_top, floor)))
@@ -47,7 +55,7 @@ def test_random_images(seed, bands):
     expected = [reference(image, bands, FLOOR) for image in images]
     for group, values in features.items():
         assert values.dtype == np.float32
-        np.testing.assert_allclose(values, [image[group] for image in expected], rtol=1e-5, atol=1e-6, err_msg=group)
+        np.testing.assert_allclose(values, [image[group] for image in expected], rtol=1e-4, atol=1e-6, err_msg=group)
 
 
 def test_a_peak_is_where_its_names_say():
@@ -67,6 +75,18 @@ def test_a_peak_is_where_its_names_say():
     assert value["bands m/z 2 1/4"] == 0
 
 
+def test_rows_are_freed_of_their_background_and_smoothed():
+    images = np.zeros((1, 2, 9), dtype=np.float32)
+    images[0, 0] = 0.2
+    images[0, 0, 4] = 1.1
+    images[0, 1, :7] = 0.5  # the run ends at bin 7, where the other mass has a background only
+    images[:, :, 7:] = 0
+    found = prepare(images, 0.0, 2)
+    np.testing.assert_allclose(found[0, 0], np.array([0, 0, 1, 2, 3, 2, 1, 0, 0]) * 0.1, atol=1e-6)
+    assert not found[0, 1].any()
+    assert prepare(images, None, 0) is images
+
+
 @pytest.mark.parametrize(("masses", "bands"), [(10, 4), (3, 1)])
 def test_one_name_a_column(masses, bands):
     features = extract_features(random_images(0, (2, max(masses, 5), 24))[:, :masses], bands, FLOOR)
@@ -78,4 +98,4 @@ def test_one_name_a_column(masses, bands):
 
 def test_no_images():
     features = extract_features(np.zeros((0, 5, 8), dtype=np.float32), 2, FLOOR)
-    assert [values.shape for values in features.values()] == [(0, 5), (0, 5), (0, 5), (0, 10), (0, 10)]
+    assert [values.shape for values in features.values()] == [*[(0, 5)] * 6, (0, 10), (0, 10)]

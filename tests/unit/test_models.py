@@ -48,6 +48,7 @@ TABLE = {
     "rate": 0.1,
     "leaves": 5,
     "leaf_samples": 5,
+    "extra_trees": False,
     "column_share": 1.0,
     "row_share": 0.8,
     "l2": 1,

@@ -2,22 +2,23 @@
 
 import pyarrow as pa
 
-from ionscape.features import extract_features
+from ionscape.features import extract_features, prepare
 from ionscape.images import stream_images
 from ionscape.scripting import door
 from ionscape.tables import read_metadata, vector_column, write_table
 
 
 def main(job) -> None:
-    bands, floor = job.params.features["bands"], job.params.features["floor"]
+    settings = job.params.features
+    bands, floor = settings["bands"], settings["floor"]
     parts = []
     for path in job.input:
         facts = read_metadata(path, "images")
         for ids, images in stream_images(path):
-            groups = extract_features(images, bands, floor)
+            groups = extract_features(prepare(images, settings["background"], settings["smoothing"]), bands, floor)
             columns = {name: vector_column(values) for name, values in groups.items()}
             parts.append(pa.table({"sample_id": pa.array(ids, pa.string()), **columns}))
-    write_table(pa.concat_tables(parts), job.output[0], "features", masses=facts["masses"], bands=bands, floor=floor)
+    write_table(pa.concat_tables(parts), job.output[0], "features", masses=facts["masses"], **settings)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ FORMATS = {
     "example": (1, "simulate_example"),
     "samples": (2, "check_dataset"),
     "images": (2, "render_images / normalize_images"),
-    "features": (1, "extract_features"),
+    "features": (2, "extract_features"),
     "folds": (1, "assign_folds"),
     "logits": (1, "train_fold / collect_logits"),
     "history": (2, "train_fold"),

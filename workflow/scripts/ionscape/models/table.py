@@ -121,6 +121,7 @@ def _fit_lightgbm(x: np.ndarray, y: np.ndarray, label: str, settings: dict) -> d
         "learning_rate": settings["rate"],
         "num_leaves": settings["leaves"],
         "min_data_in_leaf": settings["leaf_samples"],
+        "extra_trees": settings["extra_trees"],
         "feature_fraction": settings["column_share"],
         "bagging_fraction": settings["row_share"],
         "bagging_freq": 1,
