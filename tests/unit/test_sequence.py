@@ -20,7 +20,8 @@ SETTINGS = {
     "family": "sequence",
     "normalization": "none",
     "floor": 1e-4,
-    "scalings": ["intensity"],
+    "scalings": ["log"],
+    "root": 4,
     "background": None,
     "architecture": "convolutional",
     "layers": 1,
@@ -159,11 +160,13 @@ def test_batches_are_the_seeds_alone():
 
 def test_scalings_are_stacked_and_a_background_is_subtracted_before_them():
     images = torch.tensor([[[8.0, 4, 4, 5], [0.3, 0.1, 0.2, 0.1], [0, 0, 0, 0]]])
-    both = settings(scalings=["intensity", "mass"], floor=1e-2)
+    both = settings(scalings=["log", "mass"], floor=1e-2)
     sequences = to_sequence(subtract_background(images, torch.zeros(1)), torch.tensor([1]), both)
     assert sequences.shape == (1, 7, 4)
     np.testing.assert_allclose(sequences[0, 0], [1, 0, 0, 1 + np.log10(0.25) / 2], atol=1e-6)
     np.testing.assert_allclose(sequences[0, 3:6], [[1, 0, 0, 0.25], [1, 0, 0.5, 0], [0, 0, 0, 0]], atol=1e-6)
+    root = to_sequence(images, torch.tensor([1]), settings(scalings=["root"], root=2))
+    np.testing.assert_allclose(root[0, 0], np.sqrt([1, 0.5, 0.5, 0.625]), rtol=1e-6)
     faint = to_sequence(images * torch.tensor([1, 0.01, 1])[:, None], torch.tensor([1]), both)
     assert faint[0, 4].max() == pytest.approx(0.003 / 0.08)  # rows below the floor are not blown up
 
@@ -195,7 +198,7 @@ def test_time_is_warped():
 
 
 def test_mixup_is_a_weighted_mean_with_the_labels_of_both():
-    batches = SequenceBatches(own_pixels(64), settings(mixup=0.5, mixup_range=[0.3, 0.4], scalings=["intensity"]), CPU)
+    batches = SequenceBatches(own_pixels(64), settings(mixup=0.5, mixup_range=[0.3, 0.4], scalings=["log"]), CPU)
     mixed = 0
     for inputs, labels in batches.epoch():
         for sequence, label in zip(inputs[:, :, 0], labels, strict=True):

@@ -96,6 +96,11 @@ def log_intensity(images: torch.Tensor, floor: float) -> torch.Tensor:
     return 1 - relative.log10() / math.log10(floor)
 
 
+def root_intensity(images: torch.Tensor, root: float) -> torch.Tensor:
+    """(Relative to each image's maximum)^(1/root), 0 where negative: [n, masses, times] in [0, 1]."""
+    return (images / images.amax(dim=(1, 2), keepdim=True)).clamp_min(0).pow(1 / root)
+
+
 def row_share(images: torch.Tensor, floor: float) -> torch.Tensor:
     """Each mass row relative to its own maximum, or to ``floor`` of the image's where that is more. [n, masses, times]."""
     least = floor * images.amax(dim=(1, 2), keepdim=True)
