@@ -26,6 +26,7 @@ class Folder:
     def __init__(self, root: Path):
         self.root = root
         self.side = {"column": "derivatized", "positive": "1"}
+        self.group: str | None = None
         self.grid = Grid(masses=100, times=16, drop_masses=(4,))
         self.runs = {f"runs/{name}.csv": run("0.5,18,2", f"1.5,44,{n}", "2,45,3") for n, name in enumerate("ABCD", 5)}
         self.rows = [
@@ -69,6 +70,7 @@ class Folder:
             submission_format=None if self.submission is None else self.path("submission_format.csv"),
             columns=COLUMNS,
             side=self.side,
+            group=self.group,
             grid=self.grid,
         )
         return check_dataset(layout, 2, progress)
@@ -88,6 +90,16 @@ def folder(tmp_path):
     return Folder(tmp_path)
 
 
+def test_groups_are_of_the_metadatas_column_and_empty_cells_stand_alone(folder):
+    for row, batch in zip(folder.rows, ("x", "", " x ", "y"), strict=True):
+        row["batch"] = batch
+    folder.group = "batch"
+    assert folder.check().samples["group"].to_pylist() == ["x", "A", "x", "y"]
+    folder.group = "lot"
+    with pytest.raises(InputErrors, match="lot"):
+        folder.check()
+
+
 def test_the_samples_table(folder):
     calls = []
     checked = folder.check(lambda *call: calls.append(call))
@@ -96,6 +108,7 @@ def test_the_samples_table(folder):
         "sample_id": ["B", "A", "D", "C"],
         "split": ["train", "train", "test", "val"],
         "side": [0, 1, 1, 0],
+        "group": ["B", "A", "D", "C"],
         "path": ["runs/B.csv", "runs/A.csv", "runs/D.csv", "runs/C.csv"],
         "md5": digests,
         "n_rows": [3, 3, 3, 3],

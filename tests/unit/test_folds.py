@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from ionscape.config import load_config
 from ionscape.errors import InputError, InputErrors
 from ionscape.fitting import collect_logits, config_hash, load_samples, logit_table, split_fold, train_fold
-from ionscape.folds import ALWAYS, assign_folds, given_folds, join_folds, training_part
+from ionscape.folds import ALWAYS, across_folds, assign_folds, given_folds, join_folds, training_part
 from ionscape.models.data import Samples
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
@@ -63,7 +63,9 @@ def test_folds_depend_on_the_seed_only():
 
 
 def test_more_folds_than_samples():
-    with pytest.raises(InputError, match=r"3 training samples cannot be split into 4 folds; lower folds\.count"):
+    with pytest.raises(
+        InputError, match=r"3 training samples, or groups, cannot be split into 4 folds; lower folds\.count"
+    ):
         assign_folds(np.eye(3), 4, 0)
 
 
@@ -110,15 +112,40 @@ def samples_table():
         {
             "sample_id": ["V1", "T2", "X", "T1", "V2"],
             "split": ["val", "train", "test", "train", "val"],
+            "group": ["a", "b", "X", "a", "V2"],
+            "md5": ["1", "2", "3", "4", "1"],
             "aromatic": pa.array([1, 0, None, 1, None], pa.float32()),
             "mineral": pa.array([0, 1, None, 1, None], pa.float32()),
         }
     )
 
 
+def test_a_group_is_in_one_fold_and_groups_of_one_change_nothing():
+    labels = rare_labels(0)
+    groups = [f"batch {n // 3}" for n in range(len(labels))]
+    folds = assign_folds(labels, 5, 42, groups)
+    assert all(len(set(folds[start : start + 3])) == 1 for start in range(0, len(labels), 3))
+    assert np.bincount(folds, minlength=5).min() > 30
+    for label in labels.T:
+        assert np.ptp([label[folds == fold].mean() for fold in range(5)]) < 0.25
+    alone = [str(n) for n in range(len(labels))]
+    np.testing.assert_array_equal(assign_folds(labels, 5, 42, alone), assign_folds(labels, 5, 42))
+    with pytest.raises(InputError, match="or groups, cannot be split into 5 folds"):
+        assign_folds(labels, 5, 42, ["one"] * 100 + ["other"] * 103)
+
+
+def test_what_is_alike_in_different_folds_is_found():
+    folds = pa.table({"sample_id": ["V1", "T2", "T1"], "fold": [ALWAYS, 0, 1]})
+    assert across_folds(samples_table(), folds, "group") == [["V1", "T1"]]
+    assert across_folds(samples_table(), folds, "md5") == []
+    same = folds.set_column(1, "fold", [[1, 0, 1]])
+    assert across_folds(samples_table(), same, "group") == []
+
+
 def test_folds_are_drawn_of_the_train_split():
-    ids, labels = training_part(samples_table(), LABELS)
+    ids, labels, groups = training_part(samples_table(), LABELS)
     assert ids == ["T2", "T1"]
+    assert groups == ["b", "a"]
     assert labels.tolist() == [[0, 1], [1, 1]]
 
 

@@ -53,6 +53,7 @@ rule check_dataset:
         root=data_root,
         columns=COLUMNS,
         side=DATASET["side"],
+        group=CONFIG["folds"]["group"],
         grid=GRID,
         version=version("samples"),
     message:

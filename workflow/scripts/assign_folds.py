@@ -1,20 +1,23 @@
 """Assigns each training sample the fold that it validates."""
 
-from ionscape.folds import assign_folds, given_folds, join_folds, training_part
-from ionscape.scripting import door
+from ionscape.folds import across_folds, assign_folds, given_folds, join_folds, training_part
+from ionscape.scripting import door, logger
 from ionscape.tables import read_rows, read_table, write_table
 
 
 def main(job) -> None:
     settings = job.params.folds
     table, facts = read_table(job.input.samples, "samples")
-    train, labels = training_part(table, facts["labels"])
+    train, labels, groups = training_part(table, facts["labels"])
     if job.input.get("folds"):
         _, rows = read_rows(job.input.folds, "the folds", ["sample_id", "fold"])
         folds = given_folds(rows, train, settings["count"], job.input.folds)
     else:
-        folds = assign_folds(labels, settings["count"], settings["seed"])
+        folds = assign_folds(labels, settings["count"], settings["seed"], groups)
     joined = join_folds(table, facts["labels"][0], train, folds, settings["train_val"], settings["held_out"])
+    for what, column in (("identical runs", "md5"), ("samples of one group", "group")):
+        for alike in across_folds(table, joined, column):
+            logger.warning("%s in different folds: %s; scores on them are optimistic", what, ", ".join(alike))
     write_table(joined, job.output[0], "folds")
 
 

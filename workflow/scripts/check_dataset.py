@@ -17,6 +17,7 @@ def main(job) -> None:
         submission_format=Path(job.input.submission_format) if job.input.submission_format else None,
         columns=job.params.columns,
         side=job.params.side,
+        group=job.params.group,
         grid=Grid(**job.params.grid),
     )
     checked = check_dataset(layout, job.threads, Progress("runs checked"))

@@ -18,7 +18,7 @@ from .runs import read_run
 from .tables import read_rows
 
 #: Columns of our own tables beside the labels'.
-RESERVED = {"split", "side", "path", "md5", "n_rows", "predict", "model", "fold"}
+RESERVED = {"split", "side", "group", "path", "md5", "n_rows", "predict", "model", "fold"}
 
 #: sample_id becomes part of messages and tables, never of a path; still, it stays one printable word.
 SAMPLE_ID = re.compile(r"[^\s,\"/\\]+")
@@ -33,6 +33,7 @@ class Layout:
         metadata, labels, submission_format: paths of the small CSVs; ``submission_format`` None if there is none.
         columns: names of ``axis``, ``mass`` and ``intensity`` in a run's CSV.
         side: None, or ``column`` of the metadata and the ``positive`` value.
+        group: None, or the column of the metadata that tells which samples belong together.
         grid: the cells that each run must fill.
     """
 
@@ -42,6 +43,7 @@ class Layout:
     submission_format: Path | None
     columns: dict[str, str]
     side: dict[str, str] | None
+    group: str | None
     grid: Grid
 
 
@@ -67,8 +69,8 @@ class Checked:
     """A checked data set.
 
     Attributes:
-        samples: samples.parquet's table: sample_id, split, side (0/1), path, md5, n_rows, predict, and a float32 column
-            a label, null where unlabelled; one row a sample, in metadata order.
+        samples: samples.parquet's table: sample_id, split, side (0/1), group (the sample_id where there is none), path,
+            md5, n_rows, predict, and a float32 column a label, null where unlabelled; one row a sample, in metadata order.
         labels: names of the labels.
         oddities: one entry a sample, in the same order.
         twins: groups of sample_ids whose CSVs are identical.
@@ -149,6 +151,7 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
     """
     metadata = layout.metadata
     required = ["sample_id", "split", "features_path"] + ([layout.side["column"]] if layout.side else [])
+    required += [layout.group] if layout.group else []
     heading = f"The data set {layout.root} cannot be used:"
     names, labels, problems = read_labels(layout.labels)
     labels_read = not problems
@@ -205,6 +208,7 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
         "sample_id": pa.array([row["sample_id"] for row in rows]),
         "split": pa.array([row["split"] for row in rows]),
         "side": pa.array([int(bool(side) and row[side["column"]].strip() == side["positive"]) for row in rows], pa.int8()),
+        "group": pa.array([(row[layout.group].strip() if layout.group else "") or row["sample_id"] for row in rows]),
         "path": pa.array([row["features_path"] for row in rows]),
         "md5": pa.array(digests),
         "n_rows": pa.array([odd.rows for odd in oddities], pa.int64()),

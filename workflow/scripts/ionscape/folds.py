@@ -14,11 +14,12 @@ from .formats import TRAIN
 ALWAYS = -1
 
 
-def assign_folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+def assign_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str] | None = None) -> np.ndarray:
     """Multilabel-stratified folds (METHOD, Training).
 
     Args:
         labels: [samples, labels], 0 or 1.
+        groups: of each sample; a group is in one fold, as if it were one sample with the labels of all. None: no groups.
         count: number of folds.
         seed: of the shuffle.
 
@@ -26,10 +27,18 @@ def assign_folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
         int32 [samples], the fold 0 … count − 1 that each sample validates.
 
     Raises:
-        InputError: fewer samples than folds.
+        InputError: fewer samples, or groups, than folds.
     """
+    if groups is not None:
+        place = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+        of = np.array([place[group] for group in groups])
+        together = np.zeros((len(place), labels.shape[1]), dtype=labels.dtype)
+        np.maximum.at(together, of, labels)
+        return assign_folds(together, count, seed)[of]
     if len(labels) < count:
-        raise InputError(f"{len(labels)} training samples cannot be split into {count} folds; lower folds.count")
+        raise InputError(
+            f"{len(labels)} training samples, or groups, cannot be split into {count} folds; lower folds.count"
+        )
     folds = np.empty(len(labels), dtype=np.int32)
     splitter = MultilabelStratifiedKFold(n_splits=count, shuffle=True, random_state=seed)
     for fold, (_, validation) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels.astype(int))):
@@ -64,10 +73,28 @@ def given_folds(rows: list[dict[str, str]], ids: Sequence[str], count: int, path
     return np.array([found[sample] for sample in ids], dtype=np.int32)
 
 
-def training_part(samples: pa.Table, labels: list[str]) -> tuple[list[str], np.ndarray]:
-    """The samples that folds are drawn of (split train): sample_ids and float32 labels [n, labels]."""
+def training_part(samples: pa.Table, labels: list[str]) -> tuple[list[str], np.ndarray, list[str]]:
+    """The samples that folds are drawn of (split train): sample_ids, float32 labels [n, labels], and groups."""
     train = samples.filter(pc.equal(samples["split"], TRAIN))
-    return train["sample_id"].to_pylist(), np.column_stack([train[label].to_numpy() for label in labels])
+    y = np.column_stack([train[label].to_numpy() for label in labels])
+    return train["sample_id"].to_pylist(), y, train["group"].to_pylist()
+
+
+def across_folds(samples: pa.Table, folds: pa.Table, what: str) -> list[list[str]]:
+    """Samples that are alike and yet in different folds, so that a model is scored on what it was trained on.
+
+    Args:
+        samples: samples.parquet; folds: folds.parquet's table; what: the column that says who is alike.
+
+    Returns:
+        lists of sample_ids.
+    """
+    fold_of = dict(zip(folds["sample_id"].to_pylist(), folds["fold"].to_pylist(), strict=True))
+    alike: dict[str, list[str]] = {}
+    for sample, value in zip(samples["sample_id"].to_pylist(), samples[what].to_pylist(), strict=True):
+        if sample in fold_of:
+            alike.setdefault(value, []).append(sample)
+    return [group for group in alike.values() if len({fold_of[sample] for sample in group}) > 1]
 
 
 def join_folds(
