@@ -74,7 +74,8 @@ def test_every_key_has_type_description_and_a_valid_default(path, schema):
 def test_defaults_are_the_constants_of_method():
     config = load({"m": IMAGE})
     model = config["models"]["m"]
-    assert config["images"] | {"shards": 0} == {"masses": 256, "times": 192, "drop_masses": [4], "shards": 0}
+    grid = {"masses": 256, "times": 192, "drop_masses": [4], "statistic": "sum"}
+    assert config["images"] == {**grid, "shards": 4}
     assert config["dataset"]["columns"] == {"time": "time", "mass": "mass", "intensity": "intensity"}
     assert config["dataset"]["axis"] == {"column": None, "limits": None}  # time is only a proxy: each run's own range
     assert (config["folds"]["count"], config["folds"]["seed"]) == (5, 42)
