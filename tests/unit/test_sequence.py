@@ -189,6 +189,11 @@ def test_bins_without_any_intensity_have_no_say_in_the_background():
         torch.testing.assert_close(subtract_background(short, quantiles)[:, :, 2:9], expected)
         assert not subtract_background(short, quantiles)[:, :, [0, 1, 9, 10, 11]].any()
     assert not subtract_background(torch.zeros(1, 4, 7), torch.tensor([0.5])).any()
+    dip = images.clone()
+    dip[0, 2, 3] = -5
+    expected = images.clone()
+    expected[0, 2, 3] = 0
+    assert torch.equal(subtract_background(dip, torch.zeros(2)), subtract_background(expected, torch.zeros(2)))
 
 
 def test_time_is_warped():

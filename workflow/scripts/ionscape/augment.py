@@ -110,12 +110,14 @@ def row_share(images: torch.Tensor, floor: float) -> torch.Tensor:
 def subtract_background(images: torch.Tensor, quantiles: torch.Tensor) -> torch.Tensor:
     """Each mass row minus its own quantile over time, 0 where that is negative: what is always there says nothing.
 
-    Bins in which no mass has an intensity, such as temperatures that a run did not reach, do not count.
+    Bins in which no mass has an intensity, such as temperatures that a run did not reach, do not count. Negative
+    intensities are 0 to begin with: one dip of the detector must not lift the whole row.
 
     Args:
         images: [n, masses, times]; quantiles: [n] on the CPU, 0 (the minimum) … 1, linear between neighbouring values.
     """
     observed = (images != 0).any(dim=1, keepdim=True)
+    images = images.clamp_min(0)
     ordered = torch.where(observed, images, torch.inf).sort(dim=2).values
     place = quantiles.to(images) * (observed.sum(dim=(1, 2)) - 1).clamp_min(0)
     low = place.floor().long().view(-1, 1, 1).expand(-1, images.shape[1], 1)
