@@ -118,7 +118,10 @@ def subtract_background(images: torch.Tensor, quantiles: torch.Tensor) -> torch.
     """
     observed = (images != 0).any(dim=1, keepdim=True)
     images = images.clamp_min(0)
-    ordered = torch.where(observed, images, torch.inf).sort(dim=2).values
+    ordered = torch.where(observed, images, torch.inf)
+    if not quantiles.any():  # no need to sort
+        return torch.where(observed, images - ordered.amin(dim=2, keepdim=True), 0)
+    ordered = ordered.sort(dim=2).values
     place = quantiles.to(images) * (observed.sum(dim=(1, 2)) - 1).clamp_min(0)
     low = place.floor().long().view(-1, 1, 1).expand(-1, images.shape[1], 1)
     above = (low + 1).clamp_max(images.shape[2] - 1)

@@ -57,16 +57,21 @@ class SequenceBatches(training.Batches):
 
     def augmented(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         settings = self.settings
-        facts = torch.cat([self.labels, self.side[:, None].to(self.labels)], dim=1)
-        images, others = self.take(batch, "rows"), self.take(batch, "partners")
-        facts, other_facts = facts[batch["rows"]], facts[batch["partners"]]
-        if settings["background"]:
-            images = subtract_background(images, batch["quantiles here"])
-            others = subtract_background(others, batch["quantiles here"])
-        images, facts = overlay(images, facts, others, other_facts, batch["strength"])
-        if settings["mixup"]:
-            images, facts = mixup(images[:, None], facts, others[:, None], other_facts, batch["share"])
-            images = images[:, 0]
+        all_facts = torch.cat([self.labels, self.side[:, None].to(self.labels)], dim=1)
+
+        def chosen(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+            images = self.take(batch, name)
+            if settings["background"]:
+                images = subtract_background(images, batch["quantiles here"])
+            return images, all_facts[batch[name]]
+
+        images, facts = chosen("rows")
+        if settings["overlay"] or settings["mixup"]:
+            others, other_facts = chosen("partners")
+            images, facts = overlay(images, facts, others, other_facts, batch["strength"])
+            if settings["mixup"]:
+                images, facts = mixup(images[:, None], facts, others[:, None], other_facts, batch["share"])
+                images = images[:, 0]
         if settings["time_warp"]:
             images = warp_time(images, float(batch["warp here"]))
         images = scale_masses(images[:, None], batch["exponents"])[:, 0]
