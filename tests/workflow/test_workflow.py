@@ -233,8 +233,8 @@ def test_a_bad_config_stops_before_anything_runs(workflow):
 #: Preset → jobs of rules that depend on it, with the data folder that it expects.
 PLANS = {
     "second-place": ("data/mars2", {"train_fold": 80, "normalize_images": 2, "render_images": 4}),
-    "mars1": ("data/mars1", {"train_fold": 85, "normalize_images": 2, "render_images": 4, "extract_features": 1}),
-    "mars1-cpu": ("data/mars1", {"train_fold": 55, "normalize_images": 2, "render_images": 4, "extract_features": 1}),
+    "mars1": ("data/mars1", {"train_fold": 90, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
+    "mars1-cpu": ("data/mars1", {"train_fold": 65, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
     "gcms-cpu": ("data/gcms", {"train_fold": 25, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "gcms": ("data/gcms", {"train_fold": 50, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "quick": (None, {"train_fold": 8, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
