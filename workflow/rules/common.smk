@@ -80,9 +80,14 @@ def model_inputs(wildcards):
     """The table that a model is fitted on."""
     if family(wildcards).inputs == "features":
         return f"{RESULTS}/features.parquet"
-    return f"{RESULTS}/images/{MODELS[wildcards.model]['normalization']}.parquet"
+    return f"{RESULTS}/images/{normalization(MODELS[wildcards.model])}.parquet"
+
+
+def normalization(model):
+    """Of the images that a model is fitted on; a kernel model scales them itself."""
+    return model.get("normalization", "none")
 
 
 def normalizations():
     """The normalizations that some model uses."""
-    return sorted({model["normalization"] for model in MODELS.values() if "normalization" in model})
+    return sorted({normalization(model) for model in MODELS.values() if FAMILIES[model["family"]].inputs == "images"})

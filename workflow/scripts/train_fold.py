@@ -32,7 +32,7 @@ def main(job) -> None:
         about = {
             "model": job.wildcards.model,
             "fold": fold,
-            "seed": settings["seed"],
+            "seed": settings.get("seed"),
             "config_hash": config_hash(settings),
             "best_epoch": result.model.best_epoch,
             "log_loss": result.log_loss,

@@ -81,7 +81,8 @@ def load_config(config: dict, schemas: Path) -> dict:
     if problems:
         raise InputErrors("The configuration cannot be used:", problems)
     for model in models.values():
-        model["seed"] += config["seed"]
+        if "seed" in model:  # a kernel model has nothing random
+            model["seed"] += config["seed"]
         if model["family"] == "image" and model["drop_path_rate"] is None:
             efficient = "efficientnet" in model["backbone"] and model["head"] == "full"
             model["drop_path_rate"] = EFFICIENTNET_DROP_PATH if efficient else 0.0

@@ -1,0 +1,151 @@
+"""Family ``kernel``: kernel logistic regression on smoothed images, a sample being what it is most alike to.
+
+Where there are a few hundred runs, similarity to each of them tells more than weights of single cells. Views of an image
+that scale it differently each give a Gaussian kernel; their mean is the kernel (multiple kernel learning with equal weights,
+Gönen and Alpaydın 2011, section 3.1). Fitting takes seconds.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from sklearn.linear_model import LogisticRegression
+
+from ..errors import Interrupted
+from ..features import prepare
+from ..metrics import clipped_logits
+from ..tables import atomic, read_json, write_json
+from .data import Samples
+from .table import PSEUDO_COUNT
+
+#: Bins whose largest intensity is below this share of the largest bin's are not blown up (view ``time``).
+FAINT_BIN = 1e-2
+
+#: Directions of the training kernel with a smaller eigenvalue are noise of the arithmetic.
+SMALLEST_EIGENVALUE = 1e-6
+
+
+def bands_of(images: np.ndarray, settings: dict) -> np.ndarray:
+    """Images without background, smoothed, the maximum of each band: float32 [n, masses, bands], not negative.
+
+    Where ``bands`` does not divide the number of bins, the first bands have one bin more.
+    """
+    prepared = prepare(images, settings["background"], settings["smoothing"])
+    parts = np.array_split(np.arange(images.shape[2]), min(settings["bands"], images.shape[2]))
+    return np.maximum(np.stack([prepared[:, :, part].max(axis=2) for part in parts], axis=2), 0)
+
+
+def views_of(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
+    """What the kernels compare, each a float32 [n, columns] in [0, 1]; setting ``views`` names them.
+
+    ``intensity``: relative to the image's maximum; ``mass``: to the mass row's; ``time``: to the band's; ``spectrum``: each
+    mass's maximum relative to the image's. All of them raised to 1 / ``root``.
+    """
+    tiny = np.finfo(np.float32).tiny
+    top = np.maximum(bands.max(axis=(1, 2), keepdims=True), tiny)
+    in_band = bands.max(axis=1, keepdims=True)
+    views = {
+        "intensity": lambda: bands / top,
+        "mass": lambda: bands / np.maximum(bands.max(axis=2, keepdims=True), settings["floor"] * top),
+        "time": lambda: bands / np.maximum(in_band, FAINT_BIN * top),
+        "spectrum": lambda: bands.max(axis=2, keepdims=True) / top,
+    }
+    return [(views[name]() ** (1 / settings["root"])).reshape(len(bands), -1) for name in settings["views"]]
+
+
+def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of all rows of a [n, k] to all of b [m, k]: float64 [n, m]."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
+    return np.maximum(squares, 0)
+
+
+class Model:
+    """A fitted kernel model.
+
+    Attributes:
+        tensors: ``bands`` float32 [n, masses, bands] of the training part, ``scales`` float64 [views], the median squared
+            distance there, and ``weights`` float64 [n, labels], ``side`` and ``bias`` float64 [labels].
+        settings: the model's settings (schema ``kernel``); labels: names of the logits.
+        validation_logits: float32 [n, labels].
+    """
+
+    def __init__(self, tensors: dict[str, np.ndarray], settings: dict, labels: list[str]):
+        self.tensors, self.settings, self.labels = tensors, settings, labels
+        self.history: list[dict] = []
+        self.best_epoch: int | None = None
+        self.validation_logits: np.ndarray | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        training_samples: Samples,
+        validation: Samples,
+        labels: list[str],
+        settings: dict,
+        threads: int,
+        progress: Callable[[dict], None],
+        checkpoint: Path | None = None,
+        stopping: Callable[[], str | None] = lambda: None,
+    ) -> "Model":
+        """Fits each label; the validation part is predicted, never used. No checkpoint: it takes seconds.
+
+        Raises:
+            Interrupted: it was told to stop.
+        """
+        bands = bands_of(training_samples.inputs, settings)
+        distances = [squared_distances(view, view) for view in views_of(bands, settings)]
+        off_diagonal = ~np.eye(len(bands), dtype=bool)
+        scales = np.array([max(np.median(d[off_diagonal]), np.finfo(np.float64).tiny) for d in distances])
+        kernel = _kernel(distances, scales, settings["width"])
+        # In the coordinates whose inner products are the kernel, kernel logistic regression is the plain one.
+        values, vectors = np.linalg.eigh(kernel)
+        kept = values > SMALLEST_EIGENVALUE
+        to_coordinates = vectors[:, kept] / np.sqrt(values[kept])
+        coordinates = np.column_stack([kernel @ to_coordinates, training_samples.side])
+        weights, side, bias = np.zeros((len(bands), len(labels))), np.zeros(len(labels)), np.zeros(len(labels))
+        for index, label in enumerate(labels):
+            y = training_samples.labels[:, index]
+            if y.min() == y.max():
+                share = (y.sum() + PSEUDO_COUNT * (y[0] == 0)) / (len(y) + PSEUDO_COUNT)
+                bias[index] = clipped_logits(np.array([share]), 0.0)[0]
+            else:
+                fitted = LogisticRegression(C=settings["c"], max_iter=1000).fit(coordinates, y)
+                weights[:, index] = to_coordinates @ fitted.coef_[0, :-1]
+                side[index], bias[index] = fitted.coef_[0, -1], fitted.intercept_[0]
+            progress({"label": label, "done": index + 1, "labels": len(labels)})
+            if reason := stopping():
+                raise Interrupted(f"{reason}: stopped after label {index + 1} of {len(labels)}")
+        tensors = {"bands": bands, "scales": scales, "weights": weights, "side": side, "bias": bias}
+        model = cls(tensors, settings, labels)
+        model.validation_logits = model.logits(validation)
+        return model
+
+    def logits(self, samples: Samples) -> np.ndarray:
+        """float32 [n, labels]."""
+        if len(samples) == 0:
+            return np.empty((0, len(self.labels)), dtype=np.float32)
+        known = views_of(self.tensors["bands"], self.settings)
+        asked = views_of(bands_of(samples.inputs, self.settings), self.settings)
+        distances = [squared_distances(*pair) for pair in zip(asked, known, strict=True)]
+        kernel = _kernel(distances, self.tensors["scales"], self.settings["width"])
+        logits = kernel @ self.tensors["weights"] + np.outer(samples.side, self.tensors["side"]) + self.tensors["bias"]
+        return logits.astype(np.float32)
+
+    def save(self, folder: Path, facts: dict) -> None:
+        """Writes ``weights.safetensors`` and ``model.json``."""
+        with atomic(folder / "weights.safetensors") as temporary:
+            save_file(self.tensors, temporary)
+        write_json(folder / "model.json", {"settings": self.settings, "labels": self.labels, **facts})
+
+    @classmethod
+    def load(cls, folder: Path) -> "Model":
+        """The reverse of :meth:`save`. Raises InputError if model.json cannot be read."""
+        facts = read_json(folder / "model.json")
+        return cls(load_file(folder / "weights.safetensors"), facts["settings"], facts["labels"])
+
+
+def _kernel(distances: list[np.ndarray], scales: np.ndarray, width: float) -> np.ndarray:
+    """The mean over views of exp(−width · d² / median d²)."""
+    return np.mean([np.exp(-width * d / scale) for d, scale in zip(distances, scales, strict=True)], axis=0)
