@@ -91,14 +91,14 @@ def test_defaults_are_the_constants_of_method():
 
 
 def test_every_section_and_setting_is_filled_in():
-    models = {"m": IMAGE, "s": {"family": "sequence"}, "t": {"family": "table"}}
+    models = {"m": IMAGE, "s": {"family": "sequence"}, "k": {"family": "kernel"}, "t": {"family": "table"}}
     config = load(models, dataset={"axis": {"column": "temp"}})
     sections = set(SCHEMA["properties"]) - {"defaults"}
     assert set(config) == sections
     for name in sections - {"models", "run", "seed"}:
         assert set(config[name]) == set(SCHEMA["properties"][name]["properties"])
     assert config["dataset"]["axis"] == {"column": "temp", "limits": None}
-    for name, family in (("m", "image"), ("s", "sequence"), ("t", "table")):
+    for name, family in (("m", "image"), ("s", "sequence"), ("k", "kernel"), ("t", "table")):
         assert set(config["models"][name]) == {"family", *SCHEMA["$defs"][family]["properties"]}
 
 
@@ -243,7 +243,9 @@ def test_no_models():
 @pytest.mark.parametrize(("family", "near"), [("tabel", "table"), ("images", "image")])
 def test_unknown_family(family, near):
     (message,) = problems({"models": {"m": {"family": family}}})
-    assert message.startswith(f"models.m.family: found '{family}', allowed: image, sequence, table; did you mean '{near}'?")
+    assert message.startswith(
+        f"models.m.family: found '{family}', allowed: image, sequence, kernel, table; did you mean '{near}'?"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Family ``kernel``: kernel logistic regression on smoothed images, a sample being what it is most alike to.
 
 Where there are a few hundred runs, similarity to each of them tells more than weights of single cells. Views of an image
-that scale it differently each give a Gaussian kernel; their mean is the kernel (multiple kernel learning with equal weights,
-Gönen and Alpaydın 2011, section 3.1). Fitting takes seconds.
+that scale it differently each give a Gaussian kernel; their mean is the kernel (multiple kernel learning with equal
+weights, Gönen and Alpaydın 2011, section 3.1). Fitting takes seconds.
 """
 
 from collections.abc import Callable
