@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 QUICK = ("--cores", "2", "--configfile", "resources/presets/quick.yaml")
-MODELS = ("events", "lightgbm", "logistic-regression", "lite0-mass")
+MODELS = ("events", "kernel", "lightgbm", "logistic-regression", "lite0-mass")
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.workflow
 
@@ -237,7 +237,7 @@ PLANS = {
     "mars1-cpu": ("data/mars1", {"train_fold": 50, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
     "gcms-cpu": ("data/gcms", {"train_fold": 25, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "gcms": ("data/gcms", {"train_fold": 50, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
-    "quick": (None, {"train_fold": 8, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
+    "quick": (None, {"train_fold": 10, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
 }
 
 

@@ -83,6 +83,11 @@ def model_inputs(wildcards):
     return f"{RESULTS}/images/{normalization(MODELS[wildcards.model])}.parquet"
 
 
+def model_inputs_on_gpu(wildcards):
+    """The same where the family wants a GPU, else nothing: a profile's expressions see a job's inputs, not its resources."""
+    return model_inputs(wildcards) if family(wildcards).gpu else []
+
+
 def normalization(model):
     """Of the images that a model is fitted on; a kernel model scales them itself."""
     return model.get("normalization", "none")

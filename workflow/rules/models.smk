@@ -11,6 +11,7 @@ rule train_fold:
         samples=f"{RESULTS}/samples.parquet",
         folds=f"{RESULTS}/folds.parquet",
         inputs=model_inputs,
+        on_gpu=model_inputs_on_gpu,
     output:
         oof=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet"),
         test=update(f"{RESULTS}/models/{{model}}/fold{{fold}}/test.parquet"),
