@@ -14,6 +14,7 @@ from ionscape.models.kernel import Model, bands_of, squared_distances, views_of
 SETTINGS = {
     "family": "kernel",
     "views": ["intensity", "mass", "time", "spectrum"],
+    "also_without": [],
     "root": 2,
     "background": None,
     "smoothing": 1,
@@ -39,13 +40,20 @@ def test_bands_are_maxima_of_the_smoothed_rows():
 
 def test_views():
     bands = np.array([[[0.64, 0.04], [0.16, 0], [0, 0]]], np.float32)
-    intensity, mass, time, spectrum = views_of(bands, SETTINGS)
-    np.testing.assert_allclose(intensity, [[1, 0.25, 0.5, 0, 0, 0]], atol=1e-6)
-    np.testing.assert_allclose(mass, [[1, 0.25, 1, 0, 0, 0]], atol=1e-6)
-    np.testing.assert_allclose(time, [[1, 1, 0.5, 0, 0, 0]], atol=1e-6)
-    np.testing.assert_allclose(spectrum, [[1, 0.5, 0]], atol=1e-6)
+    expected = [[1, 0.25, 0.5, 0, 0, 0], [1, 0.25, 1, 0, 0, 0], [1, 1, 0.5, 0, 0, 0], [1, 0.5, 0]]
+    for view, values in zip(views_of(bands, SETTINGS), expected, strict=True):
+        np.testing.assert_allclose(view, [values / np.linalg.norm(values)], atol=1e-6)
     (faint,) = views_of(np.array([[[1, 1e-6], [1e-8, 0]]], np.float32), {**SETTINGS, "views": ["time"]})
-    assert faint.tolist()[0][1] == pytest.approx((1e-6 / 1e-2) ** 0.5)
+    assert faint[0, 1] / faint[0, 0] == pytest.approx((1e-6 / 1e-2) ** 0.5)
+    assert not np.isnan(views_of(np.zeros((1, 2, 3), np.float32), SETTINGS)[0]).any()
+
+
+def test_views_without_some_masses_are_those_of_the_others():
+    bands = np.random.default_rng(0).random((4, 5, 3)).astype(np.float32)
+    views = views_of(bands, {**SETTINGS, "also_without": [0, 3, 99]})
+    expected = [*views_of(bands, SETTINGS), *views_of(bands[:, [1, 2, 4]], SETTINGS)]
+    for view, other in zip(views, expected, strict=True):
+        np.testing.assert_array_equal(view, other)
 
 
 def test_distances():

@@ -1,7 +1,7 @@
 """Family ``kernel``: kernel logistic regression on smoothed images, a sample being what it is most alike to.
 
 Where there are a few hundred runs, similarity to each of them tells more than weights of single cells. Views of an image
-that scale it differently each give a Gaussian kernel; their mean is the kernel (multiple kernel learning with equal
+that scale it differently each give a Gaussian kernel of the cosine distance, which library searches rank spectra by; their mean is the kernel (multiple kernel learning with equal
 weights, Gönen and Alpaydın 2011, section 3.1). Fitting takes seconds.
 """
 
@@ -37,11 +37,20 @@ def bands_of(images: np.ndarray, settings: dict) -> np.ndarray:
 
 
 def views_of(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
-    """What the kernels compare, each a float32 [n, columns] in [0, 1]; setting ``views`` names them.
+    """What the kernels compare, each a float32 [n, columns] of unit length: 1 − d²/2 is the cosine of two samples.
 
-    ``intensity``: relative to the image's maximum; ``mass``: to the mass row's; ``time``: to the band's; ``spectrum``: each
-    mass's maximum relative to the image's. All of them raised to 1 / ``root``.
+    Setting ``views`` names them. ``intensity``: relative to the image's maximum; ``mass``: to the mass row's; ``time``: to the
+    band's; ``spectrum``: each mass's maximum relative to the image's. All are raised to 1 / ``root`` first. With
+    ``also_without``, all of them once more without these m/z.
     """
+    parts = [bands]
+    if settings["also_without"]:
+        kept = ~np.isin(np.arange(bands.shape[1]), settings["also_without"])
+        parts.append(bands[:, kept])
+    return [view for part in parts for view in _views(part, settings)]
+
+
+def _views(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
     tiny = np.finfo(np.float32).tiny
     top = np.maximum(bands.max(axis=(1, 2), keepdims=True), tiny)
     in_band = bands.max(axis=1, keepdims=True)
@@ -51,7 +60,8 @@ def views_of(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
         "time": lambda: bands / np.maximum(in_band, FAINT_BIN * top),
         "spectrum": lambda: bands.max(axis=2, keepdims=True) / top,
     }
-    return [(views[name]() ** (1 / settings["root"])).reshape(len(bands), -1) for name in settings["views"]]
+    rooted = [(views[name]() ** (1 / settings["root"])).reshape(len(bands), -1) for name in settings["views"]]
+    return [view / np.maximum(np.linalg.norm(view, axis=1, keepdims=True), tiny) for view in rooted]
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
