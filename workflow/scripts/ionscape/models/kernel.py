@@ -1,8 +1,8 @@
 """Family ``kernel``: kernel logistic regression on smoothed images, a sample being what it is most alike to.
 
 Where there are a few hundred runs, similarity to each of them tells more than weights of single cells. Views of an image
-that scale it differently each give a Gaussian kernel of the cosine distance, which library searches rank spectra by; their mean is the kernel (multiple kernel learning with equal
-weights, Gönen and Alpaydın 2011, section 3.1). Fitting takes seconds.
+that scale it differently each give a Gaussian kernel of the cosine distance, which library searches rank spectra by; their
+mean is the kernel (multiple kernel learning with equal weights, Gönen and Alpaydın 2011, section 3.1). It takes seconds.
 """
 
 from collections.abc import Callable
@@ -39,8 +39,8 @@ def bands_of(images: np.ndarray, settings: dict) -> np.ndarray:
 def views_of(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
     """What the kernels compare, each a float32 [n, columns] of unit length: 1 − d²/2 is the cosine of two samples.
 
-    Setting ``views`` names them. ``intensity``: relative to the image's maximum; ``mass``: to the mass row's; ``time``: to the
-    band's; ``spectrum``: each mass's maximum relative to the image's. All are raised to 1 / ``root`` first. With
+    Setting ``views`` names them. ``intensity``: relative to the image's maximum; ``mass``: to the mass row's; ``time``: to
+    the band's; ``spectrum``: each mass's maximum relative to the image's. All are raised to 1 / ``root`` first. With
     ``also_without``, all of them once more without these m/z.
     """
     parts = [bands]
