@@ -234,7 +234,7 @@ def test_a_bad_config_stops_before_anything_runs(workflow):
 PLANS = {
     "second-place": ("data/mars2", {"train_fold": 80, "normalize_images": 2, "render_images": 4}),
     "mars1": ("data/mars1", {"train_fold": 90, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
-    "mars1-cpu": ("data/mars1", {"train_fold": 50, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
+    "mars1-cpu": ("data/mars1", {"train_fold": 45, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
     "gcms-cpu": ("data/gcms", {"train_fold": 25, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "gcms": ("data/gcms", {"train_fold": 50, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "quick": (None, {"train_fold": 10, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
