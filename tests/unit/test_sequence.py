@@ -196,6 +196,12 @@ def test_bins_without_any_intensity_have_no_say_in_the_background():
     assert torch.equal(subtract_background(dip, torch.zeros(2)), subtract_background(expected, torch.zeros(2)))
 
 
+@pytest.mark.parametrize("scaling", ["log", "root", "mass"])
+def test_an_image_of_which_nothing_is_left_is_zero(scaling):
+    images = subtract_background(torch.full((1, 3, 5), 0.7), torch.zeros(1))
+    assert not to_sequence(images, torch.tensor([0]), settings(scalings=[scaling])).any()
+
+
 def test_time_is_warped():
     image = torch.arange(5.0).expand(1, 2, 5)
     np.testing.assert_allclose(warp_time(image, 2.0)[0, 0], [0, 0.25, 1, 2.25, 4])

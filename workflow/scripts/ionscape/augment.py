@@ -12,6 +12,12 @@ FLOOR = 1e-4
 LOG1P_FACTOR = 1000.0
 
 
+def _maximum(images: torch.Tensor) -> torch.Tensor:
+    """Of each image, [n, 1, …, 1]; above 0, as nothing may be left of an image without its background."""
+    tiny = torch.finfo(images.dtype).tiny
+    return images.amax(dim=tuple(range(1, images.ndim)), keepdim=True).clamp_min(tiny)
+
+
 def to_channels(images: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
     """Step 4: [n, masses, times] → [n, 2, masses, times]; the image in channel ``side`` (int64 [n], 0 or 1), else 0."""
     channels = images.new_zeros((len(images), 2, *images.shape[1:]))
@@ -48,7 +54,7 @@ def scale_intensity(images: torch.Tensor, log_scaling: str) -> torch.Tensor:
         images: [n, channels, masses, times]; maxima and minima are taken over all but the first axis.
         log_scaling: ``log10``: log10(a); ``log1p``: log10(1 + 1000·a) divided by its maximum.
     """
-    images = (images / images.amax(dim=(1, 2, 3), keepdim=True)).clamp(FLOOR, 1)
+    images = (images / _maximum(images)).clamp(FLOOR, 1)
     if log_scaling == "log10":
         images = images.log10()
     else:
@@ -92,18 +98,18 @@ def overlay(
 
 def log_intensity(images: torch.Tensor, floor: float) -> torch.Tensor:
     """Relative to each image's maximum: ``floor`` and below → 0, the maximum → 1, logarithmic. [n, masses, times]."""
-    relative = (images / images.amax(dim=(1, 2), keepdim=True)).clamp_min(floor)
+    relative = (images / _maximum(images)).clamp_min(floor)
     return 1 - relative.log10() / math.log10(floor)
 
 
 def root_intensity(images: torch.Tensor, root: float) -> torch.Tensor:
     """(Relative to each image's maximum)^(1/root), 0 where negative: [n, masses, times] in [0, 1]."""
-    return (images / images.amax(dim=(1, 2), keepdim=True)).clamp_min(0).pow(1 / root)
+    return (images / _maximum(images)).clamp_min(0).pow(1 / root)
 
 
 def row_share(images: torch.Tensor, floor: float) -> torch.Tensor:
     """Each mass row relative to its own maximum, or to ``floor`` of the image's where that is more. [n, masses, times]."""
-    least = floor * images.amax(dim=(1, 2), keepdim=True)
+    least = floor * _maximum(images)
     return images / torch.maximum(images.amax(dim=2, keepdim=True), least)
 
 
