@@ -49,7 +49,7 @@ def select(labels: np.ndarray, probabilities: np.ndarray, settings: dict, shrink
 def temper(labels: np.ndarray, probabilities: np.ndarray, settings: dict, shrinkages: np.ndarray) -> Blend:
     """The mean of all models, each divided by its own temperature, the one with which it scores best alone."""
     logits = clipped_logits(probabilities, settings["clip"])
-    slopes = np.array([_fit(z[None], labels, np.zeros(1), 0.0)[0] for z in logits])
+    slopes = np.array([_fit(z[None], labels, np.ones(1), 0.0)[0] for z in logits])
     weights = np.repeat(slopes[:, None] / len(logits), labels.shape[1], axis=1)
     return Blend(weights, np.zeros(labels.shape[1]), {"temperatures": (1 / np.maximum(slopes, 1e-9)).tolist()})
 
