@@ -42,7 +42,7 @@ test: check ## check, then all tests
 	$(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))  $(BIN)/python -m pytest
 
 slurm: $(STAMP) ## the tests on a Slurm cluster made here: needs root and slurmctld, slurmd, slurm-client, munge
-	IONSCAPE_SLURM=1 $(BIN)/python -m pytest -m slurm
+	IONSCAPE_SLURM=1 $(BIN)/python -m pytest -m slurm $(if $(ONLY),-k $(ONLY))
 
 format: $(STAMP) ## formats all files
 	$(BIN)/ruff check --fix .

@@ -17,6 +17,7 @@ spec.loader.exec_module(shared)
 
 #: Long enough to be interrupted, half a minute or so; whether they learn much is of no interest.
 LONG = {"family": "sequence", "channels": 192, "epochs": 200, "warmup_epochs": 1, "batch_size": 4}
+ONE_BOX = ("--cores", "2", "--resources", "gpu=2", "--configfile")
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +37,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on one box, in reference mode, to its end: every family. Tests leave it.
-
-    Then the models ``long-1`` and ``long-2`` (long.yaml), which are in no ensemble.
-    """
+    """The folder of a run on one box, in reference mode, to its end: every family. Tests leave it."""
     folder = shared.copy_of_the_workflow(tmp_path_factory.mktemp("one-box"))
     config = yaml.safe_load((folder / "resources/presets/quick.yaml").read_text())
     config["run"] = "lab"
@@ -48,10 +46,15 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path
     (folder / "lab.yaml").write_text(yaml.safe_dump(config))
     config["models"] = {f"long-{seed}": {**LONG, "precision": "reference", "seed": seed} for seed in (1, 2)}
     (folder / "long.yaml").write_text(yaml.safe_dump(config))
-    snakemake = shared.snakemake_in(folder)
-    for configfile, target in (("lab.yaml", "all"), ("long.yaml", "train")):
-        snakemake(target, "--cores", "2", "--resources", "gpu=2", "--configfile", configfile)
+    shared.snakemake_in(folder)(*ONE_BOX, "lab.yaml")
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_long(finished: Path) -> Path:
+    """The same folder, with the models ``long-1`` and ``long-2`` (long.yaml), which are in no ensemble."""
+    shared.snakemake_in(finished)("train", *ONE_BOX, "long.yaml")
+    return finished
 
 
 @pytest.fixture
@@ -63,10 +66,10 @@ def fresh(finished: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def untrained(finished: Path, tmp_path: Path) -> Path:
+def untrained(finished_long: Path, tmp_path: Path) -> Path:
     """A copy of the run whose trainings are all to be done."""
     folder = tmp_path / "run"
-    shutil.copytree(finished, folder)
+    shutil.copytree(finished_long, folder)
     for part in ("models", "logs/train_fold", "logits", "ensemble"):
         shutil.rmtree(folder / "results/lab" / part)
     return folder

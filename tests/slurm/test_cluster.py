@@ -112,7 +112,7 @@ def test_the_same_files_as_on_one_box(cluster, finished, fresh):
         assert one[:2] != other[:2] or one[3] <= other[2] or other[3] <= one[2]  # never two at a time
 
 
-def test_whatever_ends_a_training_it_goes_on(cluster, finished, untrained):
+def test_whatever_ends_a_training_it_goes_on(cluster, finished_long, untrained):
     """Four trainings, two a node: scancel and a dead node for the one pair, a time limit and a preemption for the other."""
 
     def all_train() -> dict[tuple[str, int], dict[str, str]] | None:
@@ -151,11 +151,11 @@ def test_whatever_ends_a_training_it_goes_on(cluster, finished, untrained):
         assert again <= 2, training  # what ran when the node died, or the preemption came
     assert "Traceback" not in (untrained / "said.txt").read_text()
     parts = [f"models/{model}" for model in ("long-1", "long-2")]
-    assert fingerprints(untrained, *parts) == fingerprints(finished, *parts)
+    assert fingerprints(untrained, *parts) == fingerprints(finished_long, *parts)
     until(cluster.is_ready)
 
 
-def test_a_stopped_and_a_killed_snakemake(cluster, finished, untrained):
+def test_a_stopped_and_a_killed_snakemake(cluster, finished_long, untrained):
     """Ctrl-C leaves no job; a SIGKILL leaves jobs and the lock, and docs/cluster.md says what to do."""
     target, training = "results/lab/models/long-1/fold0/oof.parquet", ("long-1", 0)
     with running(untrained, "long.yaml", target) as snakemake:
@@ -181,5 +181,5 @@ def test_a_stopped_and_a_killed_snakemake(cluster, finished, untrained):
     with running(untrained, "long.yaml", target) as snakemake:
         ends_well(snakemake, untrained)
     assert "going on from the checkpoint" in log(untrained, *training).read_text()
-    assert epochs(untrained, *training) == epochs(finished, *training)  # each once: it was told to stop, twice
-    assert fingerprints(untrained, "models/long-1/fold0") == fingerprints(finished, "models/long-1/fold0")
+    assert epochs(untrained, *training) == epochs(finished_long, *training)  # each once: it was told to stop, twice
+    assert fingerprints(untrained, "models/long-1/fold0") == fingerprints(finished_long, "models/long-1/fold0")
