@@ -9,15 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 
 from ..errors import Interrupted
 from ..features import prepare
-from ..metrics import clipped_logits
-from ..tables import atomic, read_json, write_json
 from .data import Samples
-from .table import PSEUDO_COUNT
+from .labelwise import LabelwiseModel, constant_logit
 
 #: Bins whose largest intensity is below this share of the largest bin's are not blown up (view ``time``).
 FAINT_BIN = 1e-2
@@ -71,7 +68,7 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.maximum(squares, 0)
 
 
-class Model:
+class Model(LabelwiseModel):
     """A fitted kernel model.
 
     Attributes:
@@ -80,12 +77,6 @@ class Model:
         settings: the model's settings (schema ``kernel``); labels: names of the logits.
         validation_logits: float32 [n, labels].
     """
-
-    def __init__(self, tensors: dict[str, np.ndarray], settings: dict, labels: list[str]):
-        self.tensors, self.settings, self.labels = tensors, settings, labels
-        self.history: list[dict] = []
-        self.best_epoch: int | None = None
-        self.validation_logits: np.ndarray | None = None
 
     @classmethod
     def fit(
@@ -117,9 +108,8 @@ class Model:
         weights, side, bias = np.zeros((len(bands), len(labels))), np.zeros(len(labels)), np.zeros(len(labels))
         for index, label in enumerate(labels):
             y = training_samples.labels[:, index]
-            if y.min() == y.max():
-                share = (y.sum() + PSEUDO_COUNT * (y[0] == 0)) / (len(y) + PSEUDO_COUNT)
-                bias[index] = clipped_logits(np.array([share]), 0.0)[0]
+            if (constant := constant_logit(y)) is not None:
+                bias[index] = constant[0]
             else:
                 fitted = LogisticRegression(C=settings["c"], max_iter=1000).fit(coordinates, y)
                 weights[:, index] = to_coordinates @ fitted.coef_[0, :-1]
@@ -142,18 +132,6 @@ class Model:
         kernel = _kernel(distances, self.tensors["scales"], self.settings["width"])
         logits = kernel @ self.tensors["weights"] + np.outer(samples.side, self.tensors["side"]) + self.tensors["bias"]
         return logits.astype(np.float32)
-
-    def save(self, folder: Path, facts: dict) -> None:
-        """Writes ``weights.safetensors`` and ``model.json``."""
-        with atomic(folder / "weights.safetensors") as temporary:
-            save_file(self.tensors, temporary)
-        write_json(folder / "model.json", {"settings": self.settings, "labels": self.labels, **facts})
-
-    @classmethod
-    def load(cls, folder: Path) -> "Model":
-        """The reverse of :meth:`save`. Raises InputError if model.json cannot be read."""
-        facts = read_json(folder / "model.json")
-        return cls(load_file(folder / "weights.safetensors"), facts["settings"], facts["labels"])
 
 
 def _kernel(distances: list[np.ndarray], scales: np.ndarray, width: float) -> np.ndarray:

@@ -6,20 +6,15 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-from safetensors.numpy import load_file, save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from ..errors import Interrupted
-from ..metrics import clipped_logits
-from ..tables import atomic, read_json, write_json
 from .data import Samples
-
-#: Probability of a label that the training part has only one class of: as if one more sample were of the other.
-PSEUDO_COUNT = 1.0
+from .labelwise import LabelwiseModel, constant_logit
 
 
-class Model:
+class Model(LabelwiseModel):
     """A fitted table model.
 
     Attributes:
@@ -29,12 +24,6 @@ class Model:
         settings: the model's settings (schema ``table``); labels: names of the logits.
         validation_logits: float32 [n, labels].
     """
-
-    def __init__(self, tensors: dict[str, np.ndarray], settings: dict, labels: list[str]):
-        self.tensors, self.settings, self.labels = tensors, settings, labels
-        self.history: list[dict] = []
-        self.best_epoch: int | None = None
-        self.validation_logits: np.ndarray | None = None
 
     @classmethod
     def fit(
@@ -61,9 +50,8 @@ class Model:
 
         def fit_label(index: int) -> dict[str, np.ndarray]:
             y = training_samples.labels[:, index]
-            if y.min() == y.max():
-                share = (y.sum() + PSEUDO_COUNT * (y[0] == 0)) / (len(y) + PSEUDO_COUNT)
-                return {f"constant/{labels[index]}": clipped_logits(np.array([share]), 0.0)}
+            if (constant := constant_logit(y)) is not None:
+                return {f"constant/{labels[index]}": constant}
             if settings["algorithm"] == "logistic_regression":
                 return _fit_logistic(x, y, labels[index], settings)
             return _fit_lightgbm(x, y, labels[index], settings)
@@ -96,18 +84,6 @@ class Model:
             else:
                 result[:, index] = x @ self.tensors[f"weight/{label}"] + self.tensors[f"bias/{label}"]
         return result
-
-    def save(self, folder: Path, facts: dict) -> None:
-        """Writes ``weights.safetensors`` and ``model.json``."""
-        with atomic(folder / "weights.safetensors") as temporary:
-            save_file(self.tensors, temporary)
-        write_json(folder / "model.json", {"settings": self.settings, "labels": self.labels, **facts})
-
-    @classmethod
-    def load(cls, folder: Path) -> "Model":
-        """The reverse of :meth:`save`. Raises InputError if model.json cannot be read."""
-        facts = read_json(folder / "model.json")
-        return cls(load_file(folder / "weights.safetensors"), facts["settings"], facts["labels"])
 
 
 def _columns(samples: Samples) -> np.ndarray:

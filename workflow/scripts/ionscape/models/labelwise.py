@@ -1,0 +1,49 @@
+"""What the families that fit each label by itself, in seconds, share: the files of a fitted model."""
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from ..metrics import clipped_logits
+from ..tables import atomic, read_json, write_json
+
+#: Probability of a label that the training part has only one class of: as if one more sample were of the other.
+PSEUDO_COUNT = 1.0
+
+
+class LabelwiseModel:
+    """A fitted model.
+
+    Attributes:
+        tensors: what it is made of, by name; the family says which.
+        settings: the model's settings (the family's schema); labels: names of the logits.
+        validation_logits: float32 [n, labels]. history and best_epoch are empty: there are no epochs.
+    """
+
+    def __init__(self, tensors: dict[str, np.ndarray], settings: dict, labels: list[str]):
+        self.tensors, self.settings, self.labels = tensors, settings, labels
+        self.history: list[dict] = []
+        self.best_epoch: int | None = None
+        self.validation_logits: np.ndarray | None = None
+
+    def save(self, folder: Path, facts: dict) -> None:
+        """Writes ``weights.safetensors`` and ``model.json``."""
+        with atomic(folder / "weights.safetensors") as temporary:
+            save_file(self.tensors, temporary)
+        write_json(folder / "model.json", {"settings": self.settings, "labels": self.labels, **facts})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The reverse of :meth:`save`. Raises InputError if model.json cannot be read."""
+        facts = read_json(folder / "model.json")
+        return cls(load_file(folder / "weights.safetensors"), facts["settings"], facts["labels"])
+
+
+def constant_logit(y: np.ndarray) -> np.ndarray | None:
+    """The logit [1] of a label with one class, 0 or 1, in y [n]; None where there are both."""
+    if y.min() != y.max():
+        return None
+    share = (y.sum() + PSEUDO_COUNT * (y[0] == 0)) / (len(y) + PSEUDO_COUNT)
+    return clipped_logits(np.array([share]), 0.0)
