@@ -10,6 +10,7 @@ SMK = Snakefile workflow/rules
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 
 STAMP = .venv/.$(notdir $(strip $(LOCK)))
 
@@ -39,7 +40,8 @@ check: $(STAMP) ## formatting and lint of Python and Snakemake files
 	$(BIN)/snakemake --lint
 
 test: check ## check, then all tests
-	$(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))  $(BIN)/python -m pytest
+	$(WITH_DATA) $(BIN)/python -m pytest tests/unit -n auto
+	$(WITH_DATA) $(BIN)/python -m pytest --ignore tests/unit
 
 slurm: $(STAMP) ## the tests on a Slurm cluster made here: needs root and slurmctld, slurmd, slurm-client, munge
 	IONSCAPE_SLURM=1 $(BIN)/python -m pytest -m slurm $(if $(ONLY),-k $(ONLY))

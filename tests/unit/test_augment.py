@@ -8,7 +8,7 @@ import torch
 
 from ionscape.augment import add_positions, mixup, resize_time, scale_intensity, scale_masses, to_channels
 
-LOG_SCALINGS = ("log10", "log1p")
+LOG_SCALINGS = ("log10", "log1p", "root4")
 torch.set_num_threads(1)
 
 
@@ -19,6 +19,8 @@ def scaled(image, log_scaling):
     values = [min(max(value / top, 1e-4), 1) for value in values]
     if log_scaling == "log10":
         values = [math.log10(value) for value in values]
+    elif log_scaling == "root4":
+        values = [value**0.25 for value in values]
     else:
         values = [math.log10(1 + 1000 * value) for value in values]
         top = max(values)
@@ -104,6 +106,8 @@ def test_log_scaling_by_hand():
     low, high = math.log10(1.1), math.log10(1001)
     expected = [(math.log10(value) - low) / (high - low) for value in (1001, 101, 11, 1.1)]
     np.testing.assert_allclose(scale_intensity(images, "log1p").ravel(), expected, atol=1e-6)
+    expected = [(value**0.25 - 0.1) / 0.9 for value in (1, 0.1, 0.01, 1e-4)]
+    np.testing.assert_allclose(scale_intensity(images, "root4").ravel(), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("log_scaling", LOG_SCALINGS)

@@ -119,7 +119,7 @@ def test_an_epoch_visits_every_sample_at_most_once(n, steps):
     assert visited == set(range(n))  # what the last partial batch drops differs from epoch to epoch
 
 
-@pytest.mark.parametrize("log_scaling", ["log10", "log1p"])
+@pytest.mark.parametrize("log_scaling", ["log10", "log1p", "root4"])
 def test_batches_are_scaled_resized_and_then_given_positions(log_scaling):
     samples = random_samples(16)
     samples = Samples(samples.ids, samples.inputs, samples.side, np.eye(16, dtype=np.float32))

@@ -48,15 +48,18 @@ def scale_masses(images: torch.Tensor, exponents: torch.Tensor) -> torch.Tensor:
 
 
 def scale_intensity(images: torch.Tensor, log_scaling: str) -> torch.Tensor:
-    """Steps 7–9: divided by the maximum, clipped to [1e-4, 1], logarithm, rescaled to [0, 1].
+    """Steps 7–9: divided by the maximum, clipped to [1e-4, 1], logarithm or root, rescaled to [0, 1].
 
     Args:
         images: [n, channels, masses, times]; maxima and minima are taken over all but the first axis.
-        log_scaling: ``log10``: log10(a); ``log1p``: log10(1 + 1000·a) divided by its maximum.
+        log_scaling: ``log10``: log10(a); ``log1p``: log10(1 + 1000·a) divided by its maximum; ``root4``: a^(1/4), between
+            the two for faint ions.
     """
     images = (images / _maximum(images)).clamp(FLOOR, 1)
     if log_scaling == "log10":
         images = images.log10()
+    elif log_scaling == "root4":
+        images = images.sqrt().sqrt()
     else:
         images = (1 + LOG1P_FACTOR * images).log10()
         images = images / images.amax(dim=(1, 2, 3), keepdim=True)
