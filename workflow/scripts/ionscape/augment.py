@@ -110,6 +110,16 @@ def root_intensity(images: torch.Tensor, root: float) -> torch.Tensor:
     return (images / _maximum(images)).clamp_min(0).pow(1 / root)
 
 
+def unit_root_intensity(images: torch.Tensor, root: float) -> torch.Tensor:
+    """:func:`root_intensity` divided by its root mean square: one strong ion does not make all others faint.
+
+    [n, masses, times] → same shape, not negative; 0 where nothing is left of an image.
+    """
+    images = root_intensity(images, root)
+    tiny = torch.finfo(images.dtype).tiny
+    return images / images.square().mean(dim=(1, 2), keepdim=True).clamp_min(tiny).sqrt()
+
+
 def row_share(images: torch.Tensor, floor: float) -> torch.Tensor:
     """Each mass row relative to its own maximum, or to ``floor`` of the image's where that is more. [n, masses, times]."""
     least = floor * _maximum(images)

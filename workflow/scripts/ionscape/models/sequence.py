@@ -10,7 +10,17 @@ import numpy as np
 import torch
 
 from .. import training
-from ..augment import log_intensity, mixup, overlay, root_intensity, row_share, scale_masses, subtract_background, warp_time
+from ..augment import (
+    log_intensity,
+    mixup,
+    overlay,
+    root_intensity,
+    row_share,
+    scale_masses,
+    subtract_background,
+    unit_root_intensity,
+    warp_time,
+)
 from ..compute import autocast, in_batches
 from .data import Samples
 from .neural import NeuralModel
@@ -18,14 +28,15 @@ from .sequence_network import Network
 
 
 def to_sequence(images: torch.Tensor, side: torch.Tensor, settings: dict) -> torch.Tensor:
-    """[n, masses, times], side [n] (0–1) → [n, rows, times]: each scaling's mass rows in [0, 1], then the side flag.
+    """[n, masses, times], side [n] (0–1) → [n, rows, times]: each scaling's mass rows, then the side flag.
 
     Setting ``scalings``: ``log`` and ``root`` are relative to the image's maximum, logarithmic from ``floor`` or raised to
-    1 / ``root``; ``mass`` is relative to each row's maximum.
+    1 / ``root``; ``unit`` is ``root`` with a root mean square of 1; ``mass`` is relative to each row's maximum.
     """
     parts = {
         "log": lambda: log_intensity(images, settings["floor"]),
         "root": lambda: root_intensity(images, settings["root"]),
+        "unit": lambda: unit_root_intensity(images, settings["root"]),
         "mass": lambda: row_share(images, settings["floor"]),
     }
     flags = side.to(images).view(-1, 1, 1).expand(-1, 1, images.shape[2])
