@@ -22,7 +22,7 @@ OPTIONS = (
     *("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "8"),
     *("--rerun-triggers", "mtime"),
 )
-FAMILIES = ("events", "kernel", "lightgbm", "logistic-regression", "lite0-mass")
+FAMILIES = ("events", "kernel", "lightgbm", "logistic-regression", "lite0-mass", "library-search")
 LONG = tuple((model, fold) for model in ("long-1", "long-2") for fold in (0, 1))
 LIMIT = 500  # seconds that a call of Snakemake may take
 
@@ -93,7 +93,7 @@ def test_the_same_files_as_on_one_box(cluster, finished, fresh):
     parts = ("check.html", "samples.parquet", "folds.parquet", "images", "features.parquet", "logits", "ensemble")
     parts += tuple(f"models/{model}" for model in FAMILIES)
     assert fingerprints(fresh, *parts) == fingerprints(finished, *parts)
-    assert len(fingerprints(fresh, *parts)) == 1 + 7 + 2 + 6 + 10 * 4
+    assert len(fingerprints(fresh, *parts)) == 1 + 7 + 2 + 6 + 12 * 4
 
     rows = [row.split("|") for row in call("squeue", "-h", "-t", "all", "-o", "%A|%P|%N|%S|%e|%k|%T").splitlines()]
     jobs = [row for row in rows if row[0] not in before]
@@ -101,7 +101,7 @@ def test_the_same_files_as_on_one_box(cluster, finished, fresh):
     gpu = [row for row in jobs if row[1] == "gpu"]
     assert len(gpu) == 4
     assert all(re.search("train_fold_wildcards_(events|lite0-mass)_", row[5]) for row in gpu)
-    assert sum("train_fold" in row[5] for row in jobs) == 10
+    assert sum("train_fold" in row[5] for row in jobs) == 12
     assert sum("render_images" in row[5] for row in jobs) == 2
     had = {}
     for model in ("events", "lite0-mass"):

@@ -80,7 +80,7 @@ def test_defaults_are_the_constants_of_method():
     assert config["dataset"]["axis"] == {"column": None, "limits": None}  # time is only a proxy: each run's own range
     assert (config["folds"]["count"], config["folds"]["seed"]) == (5, 42)
     fixed = {"clip": 1e-4, "shrinkages": 20, "shrinkage_range": [1e-5, 1e-1]}
-    assert config["ensemble"] == {"method": "auto", "ridge": 0.003, **fixed}
+    assert config["ensemble"] == {"without": [], "method": "auto", "ridge": 0.003, **fixed}
     assert (model["background"], model["average"], model["select"]) == (None, 0, "best_epoch")
     assert (model["epochs"], model["warmup_epochs"], model["batch_size"]) == (20, 2, 8)
     assert (model["rate"], model["weight_decay"], model["clip_gradient"]) == (1e-4, 0.01, 64)
@@ -91,14 +91,20 @@ def test_defaults_are_the_constants_of_method():
 
 
 def test_every_section_and_setting_is_filled_in():
-    models = {"m": IMAGE, "s": {"family": "sequence"}, "k": {"family": "kernel"}, "t": {"family": "table"}}
+    models = {
+        "m": IMAGE,
+        "s": {"family": "sequence"},
+        "k": {"family": "kernel"},
+        "l": {"family": "library"},
+        "t": {"family": "table"},
+    }
     config = load(models, dataset={"axis": {"column": "temp"}})
     sections = set(SCHEMA["properties"]) - {"defaults"}
     assert set(config) == sections
     for name in sections - {"models", "run", "seed"}:
         assert set(config[name]) == set(SCHEMA["properties"][name]["properties"])
     assert config["dataset"]["axis"] == {"column": "temp", "limits": None}
-    for name, family in (("m", "image"), ("s", "sequence"), ("k", "kernel"), ("t", "table")):
+    for name, family in (("m", "image"), ("s", "sequence"), ("k", "kernel"), ("l", "library"), ("t", "table")):
         assert set(config["models"][name]) == {"family", *SCHEMA["$defs"][family]["properties"]}
 
 
@@ -227,6 +233,8 @@ def test_a_setting_of_another_family_is_unknown():
         ({"dataset": {"axis": {"limits": [10, 3]}}}, "dataset.axis.limits: found [10, 3]"),
         ({"features": {"bands": 7}}, "features.bands: 7 does not divide images.times = 192"),
         ({"ensemble": {"shrinkage_range": [0.1, 0.01]}}, "ensemble.shrinkage_range: found [0.1, 0.01]"),
+        ({"ensemble": {"without": ["n"]}}, "ensemble.without: there is no model 'n'"),
+        ({"ensemble": {"without": ["m"]}}, "ensemble.without: no model is left for the ensemble"),
     ],
 )
 def test_wrong_value(config, message):
@@ -244,7 +252,7 @@ def test_no_models():
 def test_unknown_family(family, near):
     (message,) = problems({"models": {"m": {"family": family}}})
     assert message.startswith(
-        f"models.m.family: found '{family}', allowed: image, sequence, kernel, table; did you mean '{near}'?"
+        f"models.m.family: found '{family}', allowed: image, sequence, kernel, library, table; did you mean '{near}'?"
     )
 
 

@@ -18,7 +18,14 @@ from ionscape.results import Logits, average_test, stack_oof, summarize
 
 MODELS = ["wide", "deep", "table"]
 FAMILIES = {"wide": "image", "deep": "image", "table": "table"}
-SETTINGS = {"method": "select", "clip": CLIP, "ridge": 0.003, "shrinkages": 20, "shrinkage_range": [1e-5, 1e-1]}
+SETTINGS = {
+    "without": [],
+    "method": "select",
+    "clip": CLIP,
+    "ridge": 0.003,
+    "shrinkages": 20,
+    "shrinkage_range": [1e-5, 1e-1],
+}
 
 
 class Study:
@@ -169,6 +176,32 @@ def test_a_labelled_split_that_took_no_part_is_scored(study, summary):
     answer = np.array([[float(cell) for cell in rows[sample]] for sample in ("X1", "X2")])
     assert found["test"]["ensemble"]["log_loss"] == pytest.approx(reference_loss(known, answer), rel=1e-4)
     assert "test" in leaderboard(labelled.summarize().metrics, summary.ensemble, "x").split("Held out")[1]
+
+
+def test_a_model_that_takes_no_part_is_scored_beside_the_ensemble(study, summary):
+    """As if it were not there, but for its own row."""
+    beside = study.summarize(without=["deep"], method="weigh")
+    others = Study()
+    others.oof, others.test = (
+        Logits.read(parts, LABELS)
+        for parts in (
+            collect_logits(
+                [
+                    (logit_table(logits.ids[rows], LABELS, logits.values[rows]), {"model": model, "fold": k})
+                    for model in MODELS
+                    if model != "deep"
+                    for k in range(3)
+                    for rows in [(logits.model == model) & (logits.fold == k)]
+                ]
+            )
+            for logits in (study.oof, study.test)
+        )
+    )
+    expected = others.summarize(method="weigh")
+    assert (beside.ensemble, beside.submission) == (expected.ensemble, expected.submission)
+    for part in ("ensemble", "ensemble_nested", "methods_nested", "families"):
+        assert beside.metrics[part] == expected.metrics[part]
+    assert beside.metrics["models"] == summary.metrics["models"]
 
 
 def spoil(logits, **changes):

@@ -167,6 +167,9 @@ def test_scalings_are_stacked_and_a_background_is_subtracted_before_them():
     np.testing.assert_allclose(sequences[0, 3:6], [[1, 0, 0, 0.25], [1, 0, 0.5, 0], [0, 0, 0, 0]], atol=1e-6)
     root = to_sequence(images, torch.tensor([1]), settings(scalings=["root"], root=2))
     np.testing.assert_allclose(root[0, 0], np.sqrt([1, 0.5, 0.5, 0.625]), rtol=1e-6)
+    unit = to_sequence(images, torch.tensor([1]), settings(scalings=["unit"], root=2))
+    assert unit[0, :3].square().mean() == pytest.approx(1)
+    np.testing.assert_allclose(unit[0, :3] / unit[0, 0, 0], root[0, :3], rtol=1e-6)
     faint = to_sequence(images * torch.tensor([1, 0.01, 1])[:, None], torch.tensor([1]), both)
     assert faint[0, 4].max() == pytest.approx(0.003 / 0.08)  # rows below the floor are not blown up
 
@@ -196,7 +199,7 @@ def test_bins_without_any_intensity_have_no_say_in_the_background():
     assert torch.equal(subtract_background(dip, torch.zeros(2)), subtract_background(expected, torch.zeros(2)))
 
 
-@pytest.mark.parametrize("scaling", ["log", "root", "mass"])
+@pytest.mark.parametrize("scaling", ["log", "root", "unit", "mass"])
 def test_an_image_of_which_nothing_is_left_is_zero(scaling):
     images = subtract_background(torch.full((1, 3, 5), 0.7), torch.zeros(1))
     assert not to_sequence(images, torch.tensor([0]), settings(scalings=[scaling])).any()

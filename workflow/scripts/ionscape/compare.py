@@ -18,7 +18,8 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
     """The nested out-of-fold log loss of each sample: (sample_ids, float64 [samples]).
 
     Args:
-        run: folder of a finished run; models: an ensemble of these alone, with the run's own way of fitting; None: of all.
+        run: folder of a finished run; models: an ensemble of these alone, with the run's own way of fitting; None: those
+            of the run's own ensemble.
 
     Raises:
         InputError: files that are missing, or a model that the run does not have.
@@ -27,7 +28,7 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
     samples, facts = read_table(run / "samples.parquet", "samples")
     folds = dict(zip(*read_table(run / "folds.parquet", "folds")[0].to_pydict().values(), strict=True))
     oof = Logits.read(read_table(run / "logits/oof.parquet", "logits")[0], facts["labels"])
-    chosen = models or oof.models
+    chosen = models or [name for name in oof.models if name not in settings["without"]]
     if unknown := sorted(set(chosen) - set(oof.models)):
         raise InputError(f"{run}: no model {', '.join(unknown)} (it has {', '.join(oof.models)})")
     scored = set(oof.ids)

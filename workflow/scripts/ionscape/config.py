@@ -75,6 +75,8 @@ def load_config(config: dict, schemas: Path) -> dict:
     config = _fill({key: value for key, value in config.items() if key not in ("models", "defaults")}, schema)
     config.pop("defaults", None)
     config["models"] = models
+    if "ensemble" not in spoiled and models:
+        problems += _impossible_ensemble(config["ensemble"]["without"], list(given))
     if not spoiled - {"models"}:
         backbones = json.loads((schemas / "backbones.json").read_text(encoding="utf-8"))
         problems += _impossible({**config, "models": {name: models[name] for name in sound}}, backbones)
@@ -189,10 +191,17 @@ def _impossible(config: dict, backbones: dict) -> list[str]:
     return problems
 
 
+def _impossible_ensemble(without: list[str], models: list[str]) -> list[str]:
+    problems = [
+        f"ensemble.without: there is no model {name!r}{nearest(name, models)}" for name in without if name not in models
+    ]
+    return problems or (["ensemble.without: no model is left for the ensemble"] if set(models) <= set(without) else [])
+
+
 def _impossible_training(model: dict) -> list[str]:
     problems = []
     for key in ("mixup_range", "overlay_range", "background"):
-        if model.get(key) and model[key][0] > model[key][1]:
+        if isinstance(model.get(key), list) and model[key][0] > model[key][1]:
             problems.append(f"{key}: found {model[key]}, the first must not exceed the second")
     multiple = {"transformer": 4, "gru": 2}.get(model.get("architecture"), 1)
     if model.get("channels", 0) % multiple:

@@ -27,5 +27,6 @@ FAMILIES = {
     "image": Family("ionscape.models.image", "images", gpu=1, threads=1, mem_mb=4000, runtime=240),
     "sequence": Family("ionscape.models.sequence", "images", gpu=1, threads=1, mem_mb=4000, runtime=120),
     "kernel": Family("ionscape.models.kernel", "images", gpu=0, threads=1, mem_mb=4000, runtime=60),
+    "library": Family("ionscape.models.library", "images", gpu=0, threads=1, mem_mb=4000, runtime=60),
     "table": Family("ionscape.models.table", "features", gpu=0, threads=1, mem_mb=4000, runtime=60),
 }

@@ -95,11 +95,14 @@ def summarize(
     probabilities = probabilities_of(logits)
 
     names, clip = oof.models, settings["clip"]
+    joining = [index for index, name in enumerate(names) if name not in settings["without"]]
+    joined = [names[index] for index in joining]
     shrinkages = shrinkage_grid(settings["shrinkages"], *settings["shrinkage_range"])
-    method, blend = fit_blend(y, probabilities, fold, settings, shrinkages)
-    blended = blend(probabilities, clip)
-    nested = held_out(y, probabilities, fold, settings, shrinkages)
-    alone = {one: held_out(y, probabilities, fold, {**settings, "method": one}, shrinkages) for one in METHODS}
+    theirs = probabilities[joining]
+    method, blend = fit_blend(y, theirs, fold, settings, shrinkages)
+    blended = blend(theirs, clip)
+    nested = held_out(y, theirs, fold, settings, shrinkages)
+    alone = {one: held_out(y, theirs, fold, {**settings, "method": one}, shrinkages) for one in METHODS}
 
     def scores(predicted: np.ndarray) -> dict:
         by_fold = [log_loss(y[fold == k], predicted[fold == k]) for k in np.unique(fold)]
@@ -115,14 +118,14 @@ def summarize(
         "ensemble_nested": scores(nested),
         "methods_nested": {one: log_loss(y, predicted) for one, predicted in alone.items()},
         "families": family_gains(
-            y, probabilities, fold, [families[name] for name in names], {**settings, "method": method}, shrinkages
+            y, theirs, fold, [families[name] for name in joined], {**settings, "method": method}, shrinkages
         ),
         "correlations": {"models": names, "logits": correlations(logits)},
         "calibration": calibration(y, nested, labels),
         "suspects": suspects(y, probabilities, ids, labels),
     }
     tested, per_model = average_test(test, names)
-    answers = blend(per_model, clip)
+    answers = blend(per_model[joining], clip)
     splits = samples["split"].to_pylist()
     place_of = {sample: place for place, sample in enumerate(tested)}
     unseen = [sample in place_of and sample not in folds for sample in order] & ~np.isnan(truth).any(axis=1)
@@ -139,7 +142,7 @@ def summarize(
         for predicted in (blended, nested)
     )
     submission = _submission(facts, dict(zip(tested, answers, strict=True)))
-    return Summary(_description(method, blend, names, labels, clip), metrics, table, nested_table, submission)
+    return Summary(_description(method, blend, joined, labels, clip), metrics, table, nested_table, submission)
 
 
 def _description(method: str, blend: Blend, names: list[str], labels: list[str], clip: float) -> dict:
