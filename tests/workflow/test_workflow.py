@@ -61,7 +61,7 @@ def test_a_run_leaves_what_the_readme_names(finished):
     assert set(metrics["models"]) == set(MODELS)
     ensemble = json.loads((run / "ensemble/ensemble.json").read_text())
     assert ensemble["method"] == min(metrics["methods_nested"], key=metrics["methods_nested"].get)
-    assert set(ensemble["members"]) <= set(MODELS) - {"library-search"}
+    assert set(ensemble["members"]) <= set(MODELS)
     assert "aromatic" in (run / "check.html").read_text()
 
 
