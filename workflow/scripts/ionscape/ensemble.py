@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .metrics import clipped_logits, log_loss, probabilities_of
+from .metrics import EPSILON, clipped_logits, probabilities_of
 
 
 def average_folds(logits: np.ndarray) -> np.ndarray:
@@ -31,9 +31,10 @@ def shrinkage_grid(count: int, low: float, high: float) -> np.ndarray:
 
 def selection_loss(labels: np.ndarray, probabilities: np.ndarray, shrinkages: np.ndarray) -> tuple[float, float]:
     """The lowest log loss over shrinkages p(1 − 2c) + c: (loss, c); the first c on ties."""
-    losses = [log_loss(labels, probabilities * (1 - 2 * c) + c) for c in shrinkages]
+    given = np.where(labels > 0.5, probabilities, 1 - probabilities)  # shrinks alike: a logarithm a number, not two
+    losses = [-np.log(np.clip(given * (1 - 2 * c) + c, EPSILON, 1 - EPSILON)).mean() for c in shrinkages]
     best = int(np.argmin(losses))
-    return losses[best], float(shrinkages[best])
+    return float(losses[best]), float(shrinkages[best])
 
 
 def grow(models: int, loss: Callable[[list[int]], float]) -> list[tuple[list[int], float]]:
