@@ -130,6 +130,8 @@ def test_a_group_is_in_one_fold_and_groups_of_one_change_nothing():
         assert np.ptp([label[folds == fold].mean() for fold in range(5)]) < 0.25
     alone = [str(n) for n in range(len(labels))]
     np.testing.assert_array_equal(assign_folds(labels, 5, 42, alone), assign_folds(labels, 5, 42))
+    instruments = ["commercial"] * 20 + ["testbed"] * (len(labels) - 20)  # as many groups as folds: leave one out
+    assert len({(*pair,) for pair in zip(instruments, assign_folds(labels, 2, 42, instruments), strict=True)}) == 2
     with pytest.raises(InputError, match="or groups, cannot be split into 5 folds"):
         assign_folds(labels, 5, 42, ["one"] * 100 + ["other"] * 103)
 
