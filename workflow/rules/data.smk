@@ -65,6 +65,7 @@ rule check_dataset:
 rule assign_folds:
     input:
         samples=f"{RESULTS}/samples.parquet",
+        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
         folds=DATA.folds or [],
     output:
         update(f"{RESULTS}/folds.parquet"),
@@ -76,13 +77,13 @@ rule assign_folds:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=growing(2000),
         runtime=growing(10),
         gpu=0,
     params:
         folds=CONFIG["folds"],
         version=version("folds"),
     message:
-        "Assigning the training samples to folds"
+        "Assigning the training samples to folds, and looking for replicates"
     script:
         "../scripts/assign_folds.py"

@@ -28,6 +28,16 @@ def prepare(images: np.ndarray, background: float | None, smoothing: int) -> np.
     return images
 
 
+def band_maxima(images: np.ndarray, background: float | None, smoothing: int, bands: int) -> np.ndarray:
+    """The maximum of each band of the x axis, of images as :func:`prepare` makes them: float32 [n, masses, bands], not negative.
+
+    Where ``bands`` does not divide the number of bins, the first bands have one bin more; there are at most as many as bins.
+    """
+    prepared = prepare(images, background, smoothing)
+    parts = np.array_split(np.arange(images.shape[2]), min(bands, images.shape[2]))
+    return np.maximum(np.stack([prepared[:, :, part].max(axis=2) for part in parts], axis=2), 0)
+
+
 def extract_features(images: np.ndarray, bands: int, floor: float) -> dict[str, np.ndarray]:
     """Statistics of each mass row of images in [0, 1] (METHOD step 3, and :func:`prepare`).
 

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ..errors import Interrupted
-from ..features import prepare
+from ..features import band_maxima
 from .data import Samples
 from .labelwise import LabelwiseModel, constant_logit
 
@@ -24,13 +24,8 @@ SMALLEST_EIGENVALUE = 1e-6
 
 
 def bands_of(images: np.ndarray, settings: dict) -> np.ndarray:
-    """Images without background, smoothed, the maximum of each band: float32 [n, masses, bands], not negative.
-
-    Where ``bands`` does not divide the number of bins, the first bands have one bin more.
-    """
-    prepared = prepare(images, settings["background"], settings["smoothing"])
-    parts = np.array_split(np.arange(images.shape[2]), min(settings["bands"], images.shape[2]))
-    return np.maximum(np.stack([prepared[:, :, part].max(axis=2) for part in parts], axis=2), 0)
+    """Images without background, smoothed, the maximum of each band: float32 [n, masses, bands], not negative."""
+    return band_maxima(images, settings["background"], settings["smoothing"], settings["bands"])
 
 
 def views_of(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
