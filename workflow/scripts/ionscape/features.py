@@ -29,9 +29,14 @@ def prepare(images: np.ndarray, background: float | None, smoothing: int) -> np.
 
 
 def band_maxima(images: np.ndarray, background: float | None, smoothing: int, bands: int) -> np.ndarray:
-    """The maximum of each band of the x axis, of images as :func:`prepare` makes them: float32 [n, masses, bands], not negative.
+    """The maximum of each band of the x axis, not negative, of images as :func:`prepare` makes them.
 
-    Where ``bands`` does not divide the number of bins, the first bands have one bin more; there are at most as many as bins.
+    Args:
+        images: float32 [n, masses, times]; background, smoothing: as :func:`prepare`.
+        bands: where they do not divide the bins, the first have one bin more; at most as many as there are bins.
+
+    Returns:
+        float32 [n, masses, bands].
     """
     prepared = prepare(images, background, smoothing)
     parts = np.array_split(np.arange(images.shape[2]), min(bands, images.shape[2]))
