@@ -41,10 +41,11 @@ check: $(STAMP) ## formatting and lint of Python and Snakemake files
 
 test: check ## check, then all tests
 	$(WITH_DATA) $(BIN)/python -m pytest tests/unit -n auto
-	$(WITH_DATA) $(BIN)/python -m pytest --ignore tests/unit
+	$(BIN)/python -m pytest tests/workflow -n 2 --dist loadfile # Snakemake starts on one core, images are trained on the other
+	$(WITH_DATA) $(BIN)/python -m pytest --ignore tests/unit --ignore tests/workflow
 
 slurm: $(STAMP) ## the tests on a Slurm cluster made here: needs root and slurmctld, slurmd, slurm-client, munge
-	IONSCAPE_SLURM=1 $(BIN)/python -m pytest -m slurm $(if $(ONLY),-k $(ONLY))
+	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
 format: $(STAMP) ## formats all files
 	$(BIN)/ruff check --fix .

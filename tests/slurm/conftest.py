@@ -16,7 +16,7 @@ shared = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(shared)
 
 #: Long enough to be interrupted, half a minute or so; whether they learn much is of no interest.
-LONG = {"family": "sequence", "channels": 192, "epochs": 200, "warmup_epochs": 1, "batch_size": 4}
+LONG = {"family": "sequence", "channels": 192, "epochs": 140, "warmup_epochs": 1, "batch_size": 4}
 ONE_BOX = ("--cores", "2", "--resources", "gpu=2", "--configfile")
 
 

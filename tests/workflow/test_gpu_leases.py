@@ -73,9 +73,9 @@ def devices() -> Iterator[list[str]]:
         path.unlink()
 
 
-def test_each_gpu_trains_one_job_at_a_time(copy_of_finished, devices, monkeypatch):
+def test_each_gpu_trains_one_job_at_a_time(workflow, devices, monkeypatch):
     monkeypatch.delenv(MASK, raising=False)
-    trainings = train(copy_of_finished, devices, MODELS)
+    trainings = train(workflow, devices, MODELS)
     assert len(trainings) == 6
     of = on_each(trainings)
     assert set(of) == set(devices)
@@ -84,6 +84,6 @@ def test_each_gpu_trains_one_job_at_a_time(copy_of_finished, devices, monkeypatc
             assert before.end <= after.start
 
 
-def test_only_what_the_mask_leaves_trains(copy_of_finished, monkeypatch):
+def test_only_what_the_mask_leaves_trains(workflow, monkeypatch):
     monkeypatch.setenv(MASK, "1,3")
-    assert set(on_each(train(copy_of_finished, [0, 1, 2, 3], MODELS[:1]))) <= {"1", "3"}
+    assert set(on_each(train(workflow, [0, 1, 2, 3], MODELS[:1]))) <= {"1", "3"}
