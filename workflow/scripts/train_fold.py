@@ -3,11 +3,11 @@
 import socket
 from pathlib import Path
 
-from ionscape.fitting import config_hash, history_table, load_inputs, load_samples, logit_table, train_fold
+from ionscape.fitting import load_inputs, load_samples, save_fold, train_fold
 from ionscape.gpu import lease
 from ionscape.jobs import alone_in, stoppable
 from ionscape.scripting import FitProgress, door, logger
-from ionscape.tables import read_table, write_table
+from ionscape.tables import read_table
 
 
 def main(job) -> None:
@@ -29,18 +29,7 @@ def main(job) -> None:
         result = train_fold(
             samples, predict, folds, fold, facts["labels"], settings, job.threads, progress, checkpoint, stopping
         )
-        about = {
-            "model": job.wildcards.model,
-            "fold": fold,
-            "seed": settings.get("seed"),
-            "config_hash": config_hash(settings),
-            "best_epoch": result.model.best_epoch,
-            "log_loss": result.log_loss,
-        }
-        result.model.save(folder, {**about, "inputs": input_facts})
-        write_table(history_table(result.model.history), job.output.history, "history", **about)
-        write_table(logit_table(result.predicted, facts["labels"], result.test), job.output.test, "logits", **about)
-        write_table(logit_table(result.validation, facts["labels"], result.oof), job.output.oof, "logits", **about)
+        save_fold(result, folder, job.wildcards.model, fold, facts["labels"], settings, input_facts)
         progress.finished()
         if not stopping():  # else Snakemake takes the outputs for unfinished, and asks for them again
             checkpoint.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from .folds import ALWAYS
 from .images import load_images
 from .metrics import log_loss, probabilities_of
 from .models.data import Samples
-from .tables import read_table, vectors
+from .tables import read_table, vectors, write_table
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,29 @@ def train_fold(
     model = family.Model.fit(samples.take(rows), validation, labels, settings, threads, progress, checkpoint, stopping)
     loss = log_loss(validation.labels, probabilities_of(model.validation_logits))
     return FoldResult(model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss)
+
+
+def save_fold(
+    result: FoldResult, folder: Path, model: str, fold: int, labels: list[str], settings: dict, inputs: dict
+) -> None:
+    """Writes ``weights.safetensors``, ``model.json``, ``history.parquet``, ``test.parquet`` and ``oof.parquet``.
+
+    Args:
+        model, fold: which one it is, for the files' metadata; settings: what it was fitted with.
+        inputs: facts of the images or features that it was fitted on, for who predicts with it.
+    """
+    about = {
+        "model": model,
+        "fold": fold,
+        "seed": settings.get("seed"),
+        "config_hash": config_hash(settings),
+        "best_epoch": result.model.best_epoch,
+        "log_loss": result.log_loss,
+    }
+    result.model.save(folder, {**about, "inputs": inputs})
+    write_table(history_table(result.model.history), folder / "history.parquet", "history", **about)
+    write_table(logit_table(result.predicted, labels, result.test), folder / "test.parquet", "logits", **about)
+    write_table(logit_table(result.validation, labels, result.oof), folder / "oof.parquet", "logits", **about)
 
 
 def config_hash(settings: dict) -> str:
