@@ -236,7 +236,7 @@ def test_a_bad_config_stops_before_anything_runs(workflow):
 PLANS = {
     "second-place": ("data/mars2", {"train_fold": 80, "normalize_images": 2, "render_images": 4}),
     "mars1": ("data/mars1", {"train_fold": 95, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
-    "mars1-cpu": ("data/mars1", {"train_fold": 50, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
+    "mars1-cpu": ("data/mars1", {"train_fold": 45, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
     "gcms-cpu": ("data/gcms", {"train_fold": 35, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "gcms": ("data/gcms", {"train_fold": 60, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "quick": (None, {"train_fold": 12, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
