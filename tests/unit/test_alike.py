@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ionscape import alike
-from ionscape.alike import NEAR_IDENTICAL, alike_pairs, fingerprints, together
+from ionscape.alike import NEAR_IDENTICAL, alike_pairs, fingerprints, nearest_apart, together
 
 
 def images(n, seed=0):
@@ -46,6 +46,22 @@ def test_all_pairs_are_found_block_by_block(monkeypatch):
     assert len(found) == len(expected)
     for i, j, similarity in found:
         assert similarity == pytest.approx(cosine[i, j], abs=1e-6)
+
+
+def test_the_nearest_run_of_another_fold(monkeypatch):
+    runs = images(9, seed=3)
+    prints = fingerprints(np.concatenate([runs, runs[:3]]))
+    folds = np.array([0, 0, 1, 1, 2, 2, 0, 1, 2, 0, 1, 2])
+    monkeypatch.setattr(alike, "BLOCK", 5)
+    cosine, row = nearest_apart(prints, folds)
+    assert row[[1, 10, 2, 11]].tolist() == [10, 1, 11, 2]  # copies in other folds
+    assert row[0] != 9  # its copy is in its own fold
+    np.testing.assert_allclose(cosine[[1, 2]], 1, rtol=1e-5)
+    assert cosine[0] < 0.9
+    everything = prints @ prints.T
+    for n in range(12):
+        assert cosine[n] == pytest.approx(everything[n, folds != folds[n]].max(), abs=1e-6)
+    assert (nearest_apart(prints, np.zeros(12))[0] == -1).all()
 
 
 def test_pairs_join_groups():

@@ -48,6 +48,7 @@ class Study:
             }
         )
         self.folds = {sample: n % 3 for n, sample in enumerate(self.train)} | {"V": ALWAYS}
+        self.nearest = np.where(np.arange(25) < 6, 0.999, 0.3)
         self.facts = {"labels": LABELS, "submission": list(submission), "submission_labels": LABELS[::-1]}
         self.test_logits = (rng.standard_normal((3, 3, len(tests), 2)) * 9).astype(np.float32)  # model, fold, sample
         oof, test = [], []
@@ -62,7 +63,8 @@ class Study:
 
     def summarize(self, **settings):
         settings = {**SETTINGS, **settings}
-        return summarize(self.samples, self.facts, self.folds, self.oof, self.test, FAMILIES, settings)
+        columns = {"sample_id": [*self.folds], "fold": [*self.folds.values()], "nearest": self.nearest}
+        return summarize(self.samples, self.facts, pa.table(columns), self.oof, self.test, FAMILIES, settings)
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +204,23 @@ def test_a_model_that_takes_no_part_is_scored_beside_the_ensemble(study, summary
     for part in ("ensemble", "ensemble_nested", "methods_nested", "families"):
         assert beside.metrics[part] == expected.metrics[part]
     assert beside.metrics["models"] == summary.metrics["models"]
+
+
+def test_replicates_are_scored_apart(study, summary):
+    found = summary.metrics["replicates"]
+    assert (found["near_identical"]["samples"], found["others"]["samples"]) == (6, 18)
+    p = 1 / (1 + np.exp(-study.oof_logits[2].astype(np.float64)))
+    assert found["near_identical"]["log_loss"]["table"] == pytest.approx(reference_loss(study.labels[:6], p[:6]), rel=1e-6)
+    assert found["others"]["log_loss"]["table"] == pytest.approx(reference_loss(study.labels[6:], p[6:]), rel=1e-6)
+    losses = [found[part]["log_loss"]["ensemble (nested)"] for part in ("near_identical", "others")]
+    assert (6 * losses[0] + 18 * losses[1]) / 24 == pytest.approx(summary.metrics["ensemble_nested"]["log_loss"], rel=1e-6)
+    board = leaderboard(summary.metrics, summary.ensemble, "x")
+    assert f"6 samples: {losses[0]:.4f}; the other 18: {losses[1]:.4f}" in board
+    alone = Study()
+    alone.nearest = alone.nearest * 0.5
+    summary = alone.summarize()
+    assert summary.metrics["replicates"]["near_identical"] == {"samples": 0, "log_loss": {}}
+    assert "near-identical" not in leaderboard(summary.metrics, summary.ensemble, "x")
 
 
 def spoil(logits, **changes):

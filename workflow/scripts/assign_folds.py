@@ -1,8 +1,9 @@
 """Assigns each training sample the fold that it validates; reports samples that are alike and yet in different folds."""
 
 import numpy as np
+import pyarrow as pa
 
-from ionscape.alike import NEAR_IDENTICAL, alike_pairs, fingerprints, together
+from ionscape.alike import NEAR_IDENTICAL, alike_pairs, fingerprints, nearest_apart, together
 from ionscape.folds import across_folds, assign_folds, given_folds, join_folds, training_part
 from ionscape.images import stream_images
 from ionscape.scripting import door, logger
@@ -13,14 +14,12 @@ def main(job) -> None:
     settings = job.params.folds
     table, facts = read_table(job.input.samples, "samples")
     train, labels, groups = training_part(table, facts["labels"])
-    known = set(train)
-    prints = []
+    prints = {}
     for path in job.input.images:
         for ids, images in stream_images(path):
-            prints.append(fingerprints(images[[sample in known for sample in ids]]))
-    pairs = list(alike_pairs(np.concatenate(prints), settings["alike"] or NEAR_IDENTICAL))
+            prints |= dict(zip(ids, fingerprints(images), strict=True))
     if settings["alike"]:
-        groups = together(groups, pairs)
+        groups = together(groups, list(alike_pairs(np.stack([prints[sample] for sample in train]), settings["alike"])))
     if job.input.get("folds"):
         _, rows = read_rows(job.input.folds, "the folds", ["sample_id", "fold"])
         folds = given_folds(rows, train, settings["count"], job.input.folds)
@@ -30,13 +29,16 @@ def main(job) -> None:
     for what, column in (("identical runs", "md5"), ("samples of one group", "group")):
         for alike in across_folds(table, joined, column):
             logger.warning("%s in different folds: %s; scores on them are optimistic", what, ", ".join(alike))
-    if apart := [(train[i], train[j], cosine) for i, j, cosine in pairs if folds[i] != folds[j]]:
+    used = joined["sample_id"].to_pylist()
+    cosine, row = nearest_apart(np.stack([prints[sample] for sample in used]), joined["fold"].to_numpy())
+    if near := int((cosine >= NEAR_IDENTICAL).sum()):
+        first = int(cosine.argmax())
         logger.warning(
-            "%d pairs of near-identical runs are in different folds, such as %s and %s (cosine similarity %.4f); scores "
-            "are optimistic where new samples are no such replicates; folds.alike: %s keeps them together",
-            len(apart), *max(apart, key=lambda pair: pair[2]), NEAR_IDENTICAL,
+            "%d of %d samples have a near-identical run in another fold, such as %s has %s (cosine similarity %.4f): if "
+            "new samples are no replicates of these, scores are optimistic; folds.alike: %s keeps them together",
+            near, len(used), used[first], used[row[first]], cosine[first], NEAR_IDENTICAL,
         )  # fmt: skip
-    write_table(joined, job.output[0], "folds")
+    write_table(joined.append_column("nearest", pa.array(cosine, pa.float32())), job.output[0], "folds")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from ionscape.tables import read_table, write_json, write_table, write_text
 
 def main(job) -> None:
     samples, facts = read_table(job.input.samples, "samples")
-    folds = dict(zip(*read_table(job.input.folds, "folds")[0].to_pydict().values(), strict=True))
+    folds, _ = read_table(job.input.folds, "folds")
     oof, test = (Logits.read(read_table(path, "logits")[0], facts["labels"]) for path in (job.input.oof, job.input.test))
     summary = summarize(samples, facts, folds, oof, test, job.params.families, job.params.ensemble)
     write_table(summary.oof, job.output.oof, "logits", labels=facts["labels"], model="ensemble")

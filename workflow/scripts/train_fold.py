@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 from ionscape.fitting import load_inputs, load_samples, save_fold, train_fold
+from ionscape.folds import folds_of
 from ionscape.gpu import lease
 from ionscape.jobs import alone_in, stoppable
 from ionscape.scripting import FitProgress, door, logger
@@ -21,7 +22,7 @@ def main(job) -> None:
         settings, fold = job.params.settings, int(job.wildcards.fold)
         checkpoint = folder / "checkpoint.safetensors"
         table, facts = read_table(job.input.samples, "samples")
-        folds = dict(zip(*read_table(job.input.folds, "folds")[0].to_pydict().values(), strict=True))
+        folds = folds_of(read_table(job.input.folds, "folds")[0])
         ids, inputs, input_facts = load_inputs(job.input.inputs, settings["family"], settings.get("features"))
         samples, predict = load_samples(table, facts["labels"], ids, inputs)
         about = {"model": job.wildcards.model, "fold": fold, "host": socket.gethostname(), "gpu": device and device.uuid}

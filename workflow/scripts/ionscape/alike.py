@@ -38,6 +38,24 @@ def alike_pairs(prints: np.ndarray, least: float) -> Iterator[tuple[int, int, fl
             yield start + int(i), start + int(j), float(similar[i, j])
 
 
+def nearest_apart(prints: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each run the most similar one of another fold, which its models were trained on.
+
+    Args:
+        prints: :func:`fingerprints`; folds: int [n].
+
+    Returns:
+        cosine similarity float32 [n], −1 where all are of its fold; int64 [n], which row.
+    """
+    cosine, row = np.empty(len(prints), dtype=np.float32), np.empty(len(prints), dtype=np.int64)
+    for start in range(0, len(prints), BLOCK):
+        part = slice(start, start + BLOCK)
+        similar = np.where(folds[part, None] == folds, np.float32(-1), prints[part] @ prints.T)
+        row[part] = similar.argmax(axis=1)
+        cosine[part] = similar.max(axis=1)
+    return cosine, row
+
+
 def together(groups: Sequence[str], pairs: Sequence[tuple[int, int, float]]) -> list[str]:
     """Groups joined where a pair connects them: a name each sample, that of its first sample's group.
 

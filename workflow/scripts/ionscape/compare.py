@@ -9,6 +9,7 @@ import numpy as np
 from .blends import held_out
 from .ensemble import shrinkage_grid
 from .errors import InputError
+from .folds import folds_of
 from .metrics import interval, probabilities_of, sample_losses
 from .results import Logits, stack_oof
 from .tables import read_json, read_table
@@ -26,7 +27,7 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
     """
     settings = read_json(run / "logs/config.json")["ensemble"]
     samples, facts = read_table(run / "samples.parquet", "samples")
-    folds = dict(zip(*read_table(run / "folds.parquet", "folds")[0].to_pydict().values(), strict=True))
+    folds = folds_of(read_table(run / "folds.parquet", "folds")[0])
     oof = Logits.read(read_table(run / "logits/oof.parquet", "logits")[0], facts["labels"])
     chosen = models or [name for name in oof.models if name not in settings["without"]]
     if unknown := sorted(set(chosen) - set(oof.models)):

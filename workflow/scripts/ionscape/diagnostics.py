@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .alike import NEAR_IDENTICAL
 from .blends import held_out
 from .metrics import interval, log_loss, sample_losses
 
@@ -46,6 +47,24 @@ def family_gains(
                 "gain": float(difference.mean()),
                 "gain_interval": interval(difference),
             }
+    return result
+
+
+def replicates(labels: np.ndarray, predicted: dict[str, np.ndarray], nearest: np.ndarray) -> dict[str, dict]:
+    """Log losses of samples of which the training part had a near-identical run, and of the others.
+
+    Args:
+        labels: [samples, labels]; predicted: name → probabilities [samples, labels].
+        nearest: cosine similarity to the most similar run of another fold (folds.parquet), [samples].
+
+    Returns:
+        ``near_identical`` and ``others`` → ``samples``, and if there are any, ``log_loss``: name → loss.
+    """
+    near = nearest >= NEAR_IDENTICAL
+    result = {}
+    for name, rows in (("near_identical", near), ("others", ~near)):
+        losses = {key: log_loss(labels[rows], p[rows]) for key, p in predicted.items()} if rows.any() else {}
+        result[name] = {"samples": int(rows.sum()), "log_loss": losses}
     return result
 
 

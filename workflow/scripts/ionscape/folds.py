@@ -80,6 +80,11 @@ def training_part(samples: pa.Table, labels: list[str]) -> tuple[list[str], np.n
     return train["sample_id"].to_pylist(), y, train["group"].to_pylist()
 
 
+def folds_of(table: pa.Table) -> dict[str, int]:
+    """folds.parquet's table as sample_id → fold."""
+    return dict(zip(table["sample_id"].to_pylist(), table["fold"].to_pylist(), strict=True))
+
+
 def across_folds(samples: pa.Table, folds: pa.Table, what: str) -> list[list[str]]:
     """Samples that are alike and yet in different folds, so that a model is scored on what it was trained on.
 
@@ -89,7 +94,7 @@ def across_folds(samples: pa.Table, folds: pa.Table, what: str) -> list[list[str
     Returns:
         lists of sample_ids.
     """
-    fold_of = dict(zip(folds["sample_id"].to_pylist(), folds["fold"].to_pylist(), strict=True))
+    fold_of = folds_of(folds)
     alike: dict[str, list[str]] = {}
     for sample, value in zip(samples["sample_id"].to_pylist(), samples[what].to_pylist(), strict=True):
         if sample in fold_of:

@@ -7,7 +7,7 @@ FORMATS = {
     "samples": (2, "check_dataset"),
     "images": (2, "render_images / normalize_images"),
     "features": (2, "extract_features"),
-    "folds": (1, "assign_folds"),
+    "folds": (2, "assign_folds"),
     "logits": (1, "train_fold / collect_logits"),
     "history": (2, "train_fold"),
     "checkpoint": (1, "train_fold"),

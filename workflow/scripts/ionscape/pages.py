@@ -118,6 +118,13 @@ def leaderboard(metrics: dict, ensemble: dict, submission: str) -> str:
     for family, entry in metrics["families"].items():
         low, high = entry["gain_interval"]
         lines.append(f"Without family {family}: {entry['without']:.4f} ({entry['gain']:+.4f}, {low:+.4f} … {high:+.4f})")
+    near, others = metrics["replicates"]["near_identical"], metrics["replicates"]["others"]
+    if near["samples"] and others["samples"]:
+        lines.append(
+            f"With a near-identical run in another fold, {near['samples']} samples: "
+            f"{near['log_loss']['ensemble (nested)']:.4f}; the other {others['samples']}: "
+            f"{others['log_loss']['ensemble (nested)']:.4f} (nested)"
+        )
     for split, entries in metrics["held_out"].items():
         scores = sorted((entry["log_loss"], name) for name, entry in entries.items() if name != "samples")
         text = ", ".join(f"{name} {loss:.4f}" for loss, name in scores)

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from .blends import METHODS, Blend, fit_blend, held_out
-from .diagnostics import calibration, correlations, family_gains, suspects
+from .diagnostics import calibration, correlations, family_gains, replicates, suspects
 from .ensemble import average_folds, shrinkage_grid
 from .errors import InputError
 from .fitting import logit_table
-from .folds import ALWAYS
+from .folds import ALWAYS, folds_of
 from .formats import TRAIN
 from .metrics import clipped_logits, frequencies, log_loss, probabilities_of, score
 
@@ -72,7 +72,7 @@ def stack_oof(oof: Logits, ids: list[str], fold_of: dict[str, int]) -> np.ndarra
 def summarize(
     samples: pa.Table,
     facts: dict,
-    folds: dict[str, int],
+    folds: pa.Table,
     oof: Logits,
     test: Logits,
     families: dict[str, str],
@@ -81,10 +81,12 @@ def summarize(
     """Scores each model, fits the ensemble and predicts (METHOD, Ensemble).
 
     Args:
-        samples, facts: samples.parquet; folds: sample_id → fold.
+        samples, facts: samples.parquet; folds: folds.parquet.
         oof, test: collected logits; families: model → its family; settings: the config's ``ensemble``.
     """
     labels = facts["labels"]
+    nearest = dict(zip(folds["sample_id"].to_pylist(), folds["nearest"].to_pylist(), strict=True))
+    folds = folds_of(folds)
     order = samples["sample_id"].to_pylist()
     truth = np.column_stack([samples[label].to_numpy() for label in labels])
     fold = np.array([folds.get(sample, ALWAYS - 1) for sample in order])
@@ -121,6 +123,11 @@ def summarize(
             y, theirs, fold, [families[name] for name in joined], {**settings, "method": method}, shrinkages
         ),
         "correlations": {"models": names, "logits": correlations(logits)},
+        "replicates": replicates(
+            y,
+            {"ensemble (nested)": nested, **dict(zip(names, probabilities, strict=True))},
+            np.array([nearest[sample] for sample in ids]),
+        ),
         "calibration": calibration(y, nested, labels),
         "suspects": suspects(y, probabilities, ids, labels),
     }
