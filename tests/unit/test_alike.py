@@ -22,8 +22,7 @@ def test_a_replicate_is_found_and_others_are_not():
     again = 3 * runs[7] + 0.1 + 1e-4 * np.random.default_rng(1).random(runs[7].shape).astype(np.float32)
     prints = fingerprints(np.concatenate([runs, again[None]]))
     np.testing.assert_allclose(np.linalg.norm(prints, axis=1), 1, rtol=1e-5)
-    pairs = list(alike_pairs(prints, 0.9))
-    assert [pair[:2] for pair in pairs] == [(7, 30)]
+    assert list(alike_pairs(prints, 0.9)) == [(7, 30)]
     assert (prints[:30] @ prints[:30].T - np.eye(30)).max() < 0.8  # the common background does not count
 
 
@@ -31,7 +30,7 @@ def test_identical_runs_and_empty_ones():
     runs = images(3)
     prints = fingerprints(np.concatenate([runs, runs[:1], np.zeros((2, 40, 64), np.float32)]))
     assert not np.isnan(prints).any()
-    assert [pair[:2] for pair in alike_pairs(prints, NEAR_IDENTICAL)] == [(0, 3)]
+    assert list(alike_pairs(prints, NEAR_IDENTICAL)) == [(0, 3)]
     assert fingerprints(runs[:0]).shape == (0, 40 * alike.BANDS)
 
 
@@ -41,11 +40,7 @@ def test_all_pairs_are_found_block_by_block(monkeypatch):
     expected = {(i, j) for i in range(23) for j in range(i + 1, 23) if cosine[i, j] >= 0.3}
     assert len(expected) > 5
     monkeypatch.setattr(alike, "BLOCK", 4)
-    found = list(alike_pairs(prints, 0.3))
-    assert {pair[:2] for pair in found} == expected
-    assert len(found) == len(expected)
-    for i, j, similarity in found:
-        assert similarity == pytest.approx(cosine[i, j], abs=1e-6)
+    assert sorted(alike_pairs(prints, 0.3)) == sorted(expected)
 
 
 def test_the_nearest_run_of_another_fold(monkeypatch):
@@ -67,5 +62,5 @@ def test_the_nearest_run_of_another_fold(monkeypatch):
 def test_pairs_join_groups():
     groups = ["a", "b", "b", "c", "d", "e"]
     assert together(groups, []) == groups
-    assert together(groups, [(0, 2, 1.0), (3, 4, 1.0)]) == ["a", "a", "a", "c", "c", "e"]
-    assert together(groups, [(5, 4, 1.0), (4, 1, 1.0)]) == ["a", "b", "b", "c", "b", "b"]
+    assert together(groups, [(0, 2), (3, 4)]) == ["a", "a", "a", "c", "c", "e"]
+    assert together(groups, [(5, 4), (4, 1)]) == ["a", "b", "b", "c", "b", "b"]

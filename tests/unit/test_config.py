@@ -122,6 +122,11 @@ def test_the_runs_seed_is_added_to_every_models():
     assert load(models, seed=10)["folds"]["seed"] == 42
 
 
+@pytest.mark.parametrize("family", ["kernel", "library"])
+def test_a_background_that_is_one_quantile_is_no_range(family):
+    assert load({"m": {"family": family, "background": 0.1}})["models"]["m"]["background"] == 0.1
+
+
 @pytest.mark.parametrize(("architecture", "channels"), [("transformer", 30), ("gru", 7)])
 def test_channels_that_an_architecture_cannot_split(architecture, channels):
     with pytest.raises(

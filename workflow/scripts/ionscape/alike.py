@@ -30,12 +30,12 @@ def fingerprints(images: np.ndarray) -> np.ndarray:
     return rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
 
-def alike_pairs(prints: np.ndarray, least: float) -> Iterator[tuple[int, int, float]]:
-    """Pairs (i, j, cosine similarity), i < j, of runs at least this similar; prints: :func:`fingerprints`."""
+def alike_pairs(prints: np.ndarray, least: float) -> Iterator[tuple[int, int]]:
+    """Pairs of rows (i, j), i < j, with at least this cosine similarity; prints: :func:`fingerprints`."""
     for start in range(0, len(prints), BLOCK):
         similar = prints[start : start + BLOCK] @ prints[start:].T
         for i, j in zip(*np.nonzero(np.triu(similar >= least, k=1)), strict=True):
-            yield start + int(i), start + int(j), float(similar[i, j])
+            yield start + int(i), start + int(j)
 
 
 def nearest_apart(prints: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +56,7 @@ def nearest_apart(prints: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np
     return cosine, row
 
 
-def together(groups: Sequence[str], pairs: Sequence[tuple[int, int, float]]) -> list[str]:
+def together(groups: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]:
     """Groups joined where a pair connects them: a name each sample, that of its first sample's group.
 
     Args:
