@@ -3,6 +3,7 @@ PYTHON ?= python3
 LOCK ?= envs/cpu.lock # envs/cuda.lock on a machine with an NVIDIA GPU
 DATA ?=               # a folder that holds mars1/ and gcms/: the tests on real runs need it
 
+WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 BIN = .venv/bin
 SMK = Snakefile workflow/rules
 
@@ -10,7 +11,6 @@ SMK = Snakefile workflow/rules
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
-WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 
 STAMP = .venv/.$(notdir $(strip $(LOCK)))
 

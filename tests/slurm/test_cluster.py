@@ -90,10 +90,19 @@ def test_the_same_files_as_on_one_box(cluster, finished, fresh):
     before = call("squeue", "-h", "-t", "all", "-o", "%A").split()
     with running(fresh, "lab.yaml", "all") as snakemake:
         ends_well(snakemake, fresh)
-    parts = ("check.html", "samples.parquet", "folds.parquet", "images", "features.parquet", "logits", "ensemble")
+    parts = (
+        "check.html",
+        "samples.parquet",
+        "folds.parquet",
+        "replicates.parquet",
+        "images",
+        "features.parquet",
+        "logits",
+        "ensemble",
+    )
     parts += tuple(f"models/{model}" for model in FAMILIES)
     assert fingerprints(fresh, *parts) == fingerprints(finished, *parts)
-    assert len(fingerprints(fresh, *parts)) == 1 + 7 + 2 + 6 + 12 * 4
+    assert len(fingerprints(fresh, *parts)) == 1 + 8 + 2 + 6 + 12 * 4
 
     rows = [row.split("|") for row in call("squeue", "-h", "-t", "all", "-o", "%A|%P|%N|%S|%e|%k|%T").splitlines()]
     jobs = [row for row in rows if row[0] not in before]

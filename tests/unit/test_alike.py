@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ionscape import alike
-from ionscape.alike import NEAR_IDENTICAL, alike_pairs, fingerprints, nearest_apart, together
+from ionscape.alike import fingerprints, nearest_apart, together
 
 
 def images(n, seed=0):
@@ -17,12 +17,16 @@ def images(n, seed=0):
     return made
 
 
+def names(n):
+    return [f"S{place}" for place in range(n)]
+
+
 def test_a_replicate_is_found_and_others_are_not():
     runs = images(30)
     again = 3 * runs[7] + 0.1 + 1e-4 * np.random.default_rng(1).random(runs[7].shape).astype(np.float32)
     prints = fingerprints(np.concatenate([runs, again[None]]))
     np.testing.assert_allclose(np.linalg.norm(prints, axis=1), 1, rtol=1e-5)
-    assert list(alike_pairs(prints, 0.9)) == [(7, 30)]
+    assert together(names(31), prints, 0.9) == [*names(30), "S7"]
     assert (prints[:30] @ prints[:30].T - np.eye(30)).max() < 0.8  # the common background does not count
 
 
@@ -30,17 +34,31 @@ def test_identical_runs_and_empty_ones():
     runs = images(3)
     prints = fingerprints(np.concatenate([runs, runs[:1], np.zeros((2, 40, 64), np.float32)]))
     assert not np.isnan(prints).any()
-    assert list(alike_pairs(prints, NEAR_IDENTICAL)) == [(0, 3)]
+    assert together(names(6), prints, 0.9999) == ["S0", "S1", "S2", "S0", "S4", "S5"]
     assert fingerprints(runs[:0]).shape == (0, 40 * alike.BANDS)
 
 
-def test_all_pairs_are_found_block_by_block(monkeypatch):
+def test_groups_and_chains_are_joined_block_by_block(monkeypatch):
+    """Against a search from sample to sample."""
     prints = fingerprints(images(23, seed=2))
     cosine = prints @ prints.T
-    expected = {(i, j) for i in range(23) for j in range(i + 1, 23) if cosine[i, j] >= 0.3}
-    assert len(expected) > 5
-    monkeypatch.setattr(alike, "BLOCK", 4)
-    assert sorted(alike_pairs(prints, 0.3)) == sorted(expected)
+    least = np.sort(cosine[np.triu_indices(23, k=1)])[-13:-11].mean()  # a dozen pairs
+    linked = cosine >= least
+    groups = names(23)
+    groups[20] = groups[21] = "batch"
+    expected = []
+    for start in range(23):
+        seen, waiting = set(), [start]
+        while waiting:
+            here = waiting.pop()
+            if here not in seen:
+                seen.add(here)
+                waiting += [n for n in range(23) if linked[here, n] or groups[n] == groups[here]]
+        expected.append(groups[min(seen)])
+    assert 3 < len(set(expected)) < 20
+    for block in (4, 100):
+        monkeypatch.setattr(alike, "BLOCK", block)
+        assert together(groups, prints, least) == expected
 
 
 def test_the_nearest_run_of_another_fold(monkeypatch):
@@ -57,10 +75,3 @@ def test_the_nearest_run_of_another_fold(monkeypatch):
     for n in range(12):
         assert cosine[n] == pytest.approx(everything[n, folds != folds[n]].max(), abs=1e-6)
     assert (nearest_apart(prints, np.zeros(12))[0] == -1).all()
-
-
-def test_pairs_join_groups():
-    groups = ["a", "b", "b", "c", "d", "e"]
-    assert together(groups, []) == groups
-    assert together(groups, [(0, 2), (3, 4)]) == ["a", "a", "a", "c", "c", "e"]
-    assert together(groups, [(5, 4), (4, 1)]) == ["a", "b", "b", "c", "b", "b"]

@@ -238,6 +238,7 @@ def test_a_setting_of_another_family_is_unknown():
         ({"dataset": {"axis": {"limits": [10, 3]}}}, "dataset.axis.limits: found [10, 3]"),
         ({"features": {"bands": 7}}, "features.bands: 7 does not divide images.times = 192"),
         ({"ensemble": {"shrinkage_range": [0.1, 0.01]}}, "ensemble.shrinkage_range: found [0.1, 0.01]"),
+        ({"folds": {"alike": 0.995}, "dataset": {"folds": "folds.csv"}}, "folds.alike: dataset.folds says which folds"),
         ({"ensemble": {"without": ["n"]}}, "ensemble.without: there is no model 'n'"),
         ({"ensemble": {"without": ["m"]}}, "ensemble.without: no model is left for the ensemble"),
     ],

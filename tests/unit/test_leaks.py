@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from test_kernel import SETTINGS as KERNEL
+from test_library import SETTINGS as LIBRARY
 from test_models import TABLE
 from test_sequence import SETTINGS as SEQUENCE
 
@@ -14,6 +16,8 @@ MODELS = {
     "lightgbm": {**TABLE, "algorithm": "lightgbm"},
     "logistic regression": {**TABLE, "algorithm": "logistic_regression"},
     "sequence": {**SEQUENCE, "epochs": 8, "select": "last"},
+    "kernel": {**KERNEL, "smoothing": 0, "bands": TIMES},
+    "library": {**LIBRARY, "mass_power": 0},
 }
 
 
@@ -38,7 +42,7 @@ def out_of_fold_loss(settings, leaks_into):
         planted = images.copy()
         rows = leaks_into(folds == fold)
         planted[rows, LEAK] = np.where(labels[rows] > 0.5, 0.9, 0.001)
-        inputs = planted if settings["family"] == "sequence" else np.log(planted.max(axis=2))
+        inputs = np.log(planted.max(axis=2)) if settings["family"] == "table" else planted
         samples = Samples(ids, inputs, np.zeros(SAMPLES, np.int64), labels)
         nobody = np.zeros(SAMPLES, bool)
         logits[folds == fold] = train_fold(samples, nobody, of, fold, ["mineral"], settings, 1, lambda row: None).oof

@@ -48,7 +48,7 @@ class Study:
             }
         )
         self.folds = {sample: n % 3 for n, sample in enumerate(self.train)} | {"V": ALWAYS}
-        self.nearest = np.where(np.arange(25) < 6, 0.999, 0.3)
+        self.similarity = np.where(np.arange(24) < 6, 0.999, 0.3)
         self.facts = {"labels": LABELS, "submission": list(submission), "submission_labels": LABELS[::-1]}
         self.test_logits = (rng.standard_normal((3, 3, len(tests), 2)) * 9).astype(np.float32)  # model, fold, sample
         oof, test = [], []
@@ -63,8 +63,8 @@ class Study:
 
     def summarize(self, **settings):
         settings = {**SETTINGS, **settings}
-        columns = {"sample_id": [*self.folds], "fold": [*self.folds.values()], "nearest": self.nearest}
-        return summarize(self.samples, self.facts, pa.table(columns), self.oof, self.test, FAMILIES, settings)
+        similar = pa.table({"sample_id": self.train, "similarity": self.similarity})
+        return summarize(self.samples, self.facts, self.folds, similar, self.oof, self.test, FAMILIES, settings)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_a_model_that_takes_no_part_is_scored_beside_the_ensemble(study, summary
     )
     expected = others.summarize(method="weigh")
     assert (beside.ensemble, beside.submission) == (expected.ensemble, expected.submission)
-    for part in ("ensemble", "ensemble_nested", "methods_nested", "families"):
+    for part in ("ensemble", "ensemble_nested", "methods_nested", "families", "suspects"):
         assert beside.metrics[part] == expected.metrics[part]
     assert beside.metrics["models"] == summary.metrics["models"]
 
@@ -217,7 +217,7 @@ def test_replicates_are_scored_apart(study, summary):
     board = leaderboard(summary.metrics, summary.ensemble, "x")
     assert f"6 samples: {losses[0]:.4f}; the other 18: {losses[1]:.4f}" in board
     alone = Study()
-    alone.nearest = alone.nearest * 0.5
+    alone.similarity = alone.similarity * 0.5
     summary = alone.summarize()
     assert summary.metrics["replicates"]["near_identical"] == {"samples": 0, "log_loss": {}}
     assert "near-identical" not in leaderboard(summary.metrics, summary.ensemble, "x")

@@ -106,14 +106,14 @@ def test_tables_keep_their_types_and_facts(tmp_path):
 def test_other_formats_and_versions(tmp_path, facts, found):
     path = tmp_path / "folds.parquet"
     pq.write_table(TABLE.replace_schema_metadata({b"ionscape": json.dumps(facts).encode()}), path)
-    message = f"{path}: expected folds version 2, {found}; run rule assign_folds again"
+    message = f"{path}: expected folds version 1, {found}; run rule assign_folds again"
     with pytest.raises(InputError, match=re.escape(message)):
         read_table(path, "folds")
 
 
 def test_a_parquet_file_of_someone_else(tmp_path):
     pq.write_table(TABLE, tmp_path / "a.parquet")
-    with pytest.raises(InputError, match=r"a\.parquet: expected folds version 2, found an unknown format"):
+    with pytest.raises(InputError, match=r"a\.parquet: expected folds version 1, found an unknown format"):
         read_metadata(tmp_path / "a.parquet", "folds")
 
 

@@ -89,7 +89,7 @@ def model_inputs_on_gpu(wildcards):
 
 
 def normalization(model):
-    """Of the images that a model is fitted on; a kernel model scales them itself."""
+    """Of the images that a model is fitted on; some families scale them themselves."""
     return model.get("normalization", "none")
 
 

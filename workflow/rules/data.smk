@@ -65,8 +65,8 @@ rule check_dataset:
 rule assign_folds:
     input:
         samples=f"{RESULTS}/samples.parquet",
-        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
         folds=DATA.folds or [],
+        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet") if CONFIG["folds"]["alike"] else [],
     output:
         update(f"{RESULTS}/folds.parquet"),
     log:
@@ -84,6 +84,31 @@ rule assign_folds:
         folds=CONFIG["folds"],
         version=version("folds"),
     message:
-        "Assigning the training samples to folds, and looking for replicates"
+        "Assigning the training samples to folds"
     script:
         "../scripts/assign_folds.py"
+
+
+rule find_replicates:
+    input:
+        folds=f"{RESULTS}/folds.parquet",
+        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+    output:
+        update(f"{RESULTS}/replicates.parquet"),
+    log:
+        f"{RESULTS}/logs/find_replicates.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/find_replicates.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+        gpu=0,
+    params:
+        version=version("replicates"),
+    message:
+        "Looking for replicates in different folds"
+    script:
+        "../scripts/find_replicates.py"

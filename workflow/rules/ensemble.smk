@@ -38,6 +38,7 @@ rule fit_ensemble:
     input:
         samples=f"{RESULTS}/samples.parquet",
         folds=f"{RESULTS}/folds.parquet",
+        replicates=f"{RESULTS}/replicates.parquet",
         oof=f"{RESULTS}/logits/oof.parquet",
         test=f"{RESULTS}/logits/test.parquet",
     output:

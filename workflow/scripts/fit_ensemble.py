@@ -1,5 +1,6 @@
 """Fits the ensemble on the out-of-fold logits; writes its predictions, its metrics and the leaderboard."""
 
+from ionscape.folds import folds_of
 from ionscape.pages import leaderboard
 from ionscape.results import Logits, summarize
 from ionscape.scripting import door
@@ -8,9 +9,10 @@ from ionscape.tables import read_table, write_json, write_table, write_text
 
 def main(job) -> None:
     samples, facts = read_table(job.input.samples, "samples")
-    folds, _ = read_table(job.input.folds, "folds")
+    folds = folds_of(read_table(job.input.folds, "folds")[0])
+    replicates, _ = read_table(job.input.replicates, "replicates")
     oof, test = (Logits.read(read_table(path, "logits")[0], facts["labels"]) for path in (job.input.oof, job.input.test))
-    summary = summarize(samples, facts, folds, oof, test, job.params.families, job.params.ensemble)
+    summary = summarize(samples, facts, folds, replicates, oof, test, job.params.families, job.params.ensemble)
     write_table(summary.oof, job.output.oof, "logits", labels=facts["labels"], model="ensemble")
     write_table(summary.nested, job.output.nested, "logits", labels=facts["labels"], model="ensemble (nested)")
     write_json(job.output.ensemble, summary.ensemble)

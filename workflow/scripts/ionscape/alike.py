@@ -1,15 +1,12 @@
 """Replicates that nobody declared: runs whose images are nearly the same."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from .features import band_maxima
-
-#: Cosine similarity from which two runs are reported as near-identical.
-NEAR_IDENTICAL = 0.995
 
 #: What is compared: the maxima of this many bands of the x axis, of rows smoothed over this many bins on either side,
 #: their fourth roots, so that faint ions count too.
@@ -30,12 +27,23 @@ def fingerprints(images: np.ndarray) -> np.ndarray:
     return rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
 
-def alike_pairs(prints: np.ndarray, least: float) -> Iterator[tuple[int, int]]:
-    """Pairs of rows (i, j), i < j, with at least this cosine similarity; prints: :func:`fingerprints`."""
+def together(groups: Sequence[str], prints: np.ndarray, least: float) -> list[str]:
+    """Groups joined where two of their samples are alike, chains of such groups too: a name each sample.
+
+    Args:
+        groups: of each sample; prints: their :func:`fingerprints`; least: cosine similarity from which two are alike.
+    """
+    place = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    of = np.array([place[group] for group in groups])
+    first = np.arange(len(place))  # of each group, the first that it is joined with
     for start in range(0, len(prints), BLOCK):
-        similar = prints[start : start + BLOCK] @ prints[start:].T
-        for i, j in zip(*np.nonzero(np.triu(similar >= least, k=1)), strict=True):
-            yield start + int(i), start + int(j)
+        rows, columns = np.nonzero(prints[start : start + BLOCK] @ prints.T >= least)
+        ends = np.concatenate([[of[start + rows], of[columns]], [np.arange(len(first)), first]], axis=1)
+        graph = coo_array((np.ones(ends.shape[1], dtype=bool), ends), shape=(len(first), len(first)))
+        _, part = connected_components(graph, directed=False)
+        first = np.unique(part, return_index=True)[1][part]
+    names = list(place)
+    return [names[number] for number in first[of]]
 
 
 def nearest_apart(prints: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -54,20 +62,3 @@ def nearest_apart(prints: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np
         row[part] = similar.argmax(axis=1)
         cosine[part] = similar.max(axis=1)
     return cosine, row
-
-
-def together(groups: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]:
-    """Groups joined where a pair connects them: a name each sample, that of its first sample's group.
-
-    Args:
-        groups: of each sample; pairs: of rows.
-    """
-    place = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    of = np.array([place[group] for group in groups])
-    rows, columns = (of[[pair[end] for pair in pairs]] for end in (0, 1))
-    graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(place), len(place)))
-    _, component = connected_components(graph, directed=False)
-    first: dict[int, str] = {}
-    for name, part in zip(place, component.tolist(), strict=True):
-        first.setdefault(part, name)
-    return [first[part] for part in component[of].tolist()]

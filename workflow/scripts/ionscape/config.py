@@ -180,6 +180,8 @@ def _impossible(config: dict, backbones: dict) -> list[str]:
         problems.append(f"dataset.axis.limits: found {limits}, the first must be smaller than the second")
     if images["times"] % config["features"]["bands"]:
         problems.append(f"features.bands: {config['features']['bands']} does not divide images.times = {images['times']}")
+    if config["folds"]["alike"] and config["dataset"]["folds"]:
+        problems.append("folds.alike: dataset.folds says which folds there are; set one of the two")
     low, high = config["ensemble"]["shrinkage_range"]
     if not low <= high:
         problems.append(f"ensemble.shrinkage_range: found {[low, high]}, the first must not exceed the second")

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from .alike import NEAR_IDENTICAL
 from .blends import held_out
 from .metrics import interval, log_loss, sample_losses
 
@@ -11,6 +10,9 @@ BINS = 10
 
 #: A label is suspect where every model gives at most this probability to what it says.
 DOUBTFUL = 0.1
+
+#: Cosine similarity of images from which two runs are called near-identical (:mod:`.alike`).
+NEAR_IDENTICAL = 0.995
 
 
 def correlations(logits: np.ndarray) -> list[list[float]]:
@@ -50,17 +52,17 @@ def family_gains(
     return result
 
 
-def replicates(labels: np.ndarray, predicted: dict[str, np.ndarray], nearest: np.ndarray) -> dict[str, dict]:
+def replicates(labels: np.ndarray, predicted: dict[str, np.ndarray], similarity: np.ndarray) -> dict[str, dict]:
     """Log losses of samples of which the training part had a near-identical run, and of the others.
 
     Args:
         labels: [samples, labels]; predicted: name → probabilities [samples, labels].
-        nearest: cosine similarity to the most similar run of another fold (folds.parquet), [samples].
+        similarity: cosine, to the most similar run of another fold (replicates.parquet), [samples].
 
     Returns:
         ``near_identical`` and ``others`` → ``samples``, and if there are any, ``log_loss``: name → loss.
     """
-    near = nearest >= NEAR_IDENTICAL
+    near = similarity >= NEAR_IDENTICAL
     result = {}
     for name, rows in (("near_identical", near), ("others", ~near)):
         losses = {key: log_loss(labels[rows], p[rows]) for key, p in predicted.items()} if rows.any() else {}

@@ -12,6 +12,10 @@ GROUPS = ("log_maximum", "log_mean", "time_of_maximum", "centroid", "spread", "w
 BANDED = ("bands", "mass_bands")
 
 
+#: Images that are prepared at once, where only a little is kept of each.
+BLOCK = 256
+
+
 def prepare(images: np.ndarray, background: float | None, smoothing: int) -> np.ndarray:
     """Images without background and smoothed in time, as the statistics are taken of them: float32 [n, masses, times].
 
@@ -38,9 +42,13 @@ def band_maxima(images: np.ndarray, background: float | None, smoothing: int, ba
     Returns:
         float32 [n, masses, bands].
     """
-    prepared = prepare(images, background, smoothing)
     parts = np.array_split(np.arange(images.shape[2]), min(bands, images.shape[2]))
-    return np.maximum(np.stack([prepared[:, :, part].max(axis=2) for part in parts], axis=2), 0)
+    result = np.empty((*images.shape[:2], len(parts)), dtype=np.float32)
+    for start in range(0, len(images), BLOCK):
+        prepared = prepare(images[start : start + BLOCK], background, smoothing)
+        for band, part in enumerate(parts):
+            result[start : start + BLOCK, :, band] = prepared[:, :, part].max(axis=2)
+    return np.maximum(result, 0)
 
 
 def extract_features(images: np.ndarray, bands: int, floor: float) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from .diagnostics import calibration, correlations, family_gains, replicates, su
 from .ensemble import average_folds, shrinkage_grid
 from .errors import InputError
 from .fitting import logit_table
-from .folds import ALWAYS, folds_of
+from .folds import ALWAYS
 from .formats import TRAIN
 from .metrics import clipped_logits, frequencies, log_loss, probabilities_of, score
 
@@ -72,7 +72,8 @@ def stack_oof(oof: Logits, ids: list[str], fold_of: dict[str, int]) -> np.ndarra
 def summarize(
     samples: pa.Table,
     facts: dict,
-    folds: pa.Table,
+    folds: dict[str, int],
+    similar: pa.Table,
     oof: Logits,
     test: Logits,
     families: dict[str, str],
@@ -81,12 +82,10 @@ def summarize(
     """Scores each model, fits the ensemble and predicts (METHOD, Ensemble).
 
     Args:
-        samples, facts: samples.parquet; folds: folds.parquet.
+        samples, facts: samples.parquet; folds: sample_id → fold; similar: replicates.parquet.
         oof, test: collected logits; families: model → its family; settings: the config's ``ensemble``.
     """
     labels = facts["labels"]
-    nearest = dict(zip(folds["sample_id"].to_pylist(), folds["nearest"].to_pylist(), strict=True))
-    folds = folds_of(folds)
     order = samples["sample_id"].to_pylist()
     truth = np.column_stack([samples[label].to_numpy() for label in labels])
     fold = np.array([folds.get(sample, ALWAYS - 1) for sample in order])
@@ -96,6 +95,7 @@ def summarize(
     logits = stack_oof(oof, ids, folds)
     probabilities = probabilities_of(logits)
 
+    similarity = dict(zip(similar["sample_id"].to_pylist(), similar["similarity"].to_pylist(), strict=True))
     names, clip = oof.models, settings["clip"]
     joining = [index for index, name in enumerate(names) if name not in settings["without"]]
     joined = [names[index] for index in joining]
@@ -126,10 +126,10 @@ def summarize(
         "replicates": replicates(
             y,
             {"ensemble (nested)": nested, **dict(zip(names, probabilities, strict=True))},
-            np.array([nearest[sample] for sample in ids]),
+            np.array([similarity[sample] for sample in ids]),
         ),
         "calibration": calibration(y, nested, labels),
-        "suspects": suspects(y, probabilities, ids, labels),
+        "suspects": suspects(y, theirs, ids, labels),
     }
     tested, per_model = average_test(test, names)
     answers = blend(per_model[joining], clip)

@@ -1,7 +1,8 @@
-"""Family ``library``: library search, what a laboratory would do today, as a baseline that says how far it goes.
+"""Family ``library``: a yardstick, how alike a run's mass spectrum is to what each label's runs look like on average.
 
-The library is the mean mass spectrum of each label's training samples. A sample's match with it is their cosine, of
-intensities and m/z raised to powers (Stein and Scott 1994, equation 1); a logistic curve a label makes it a probability.
+The library is the mean mass spectrum of each label's training samples. A sample's match with it is their cosine, with
+intensities and m/z raised to powers as library searches do (Stein and Scott 1994); a logistic curve makes it a probability.
+It knows nothing of time: a search of each deconvoluted peak against reference spectra would know more.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ..features import prepare
+from ..features import BLOCK, prepare
 from .data import Samples
 from .labelwise import LabelwiseModel, constant_logit
 
@@ -24,7 +25,10 @@ def spectra_of(images: np.ndarray, settings: dict) -> np.ndarray:
     Args:
         images: float32 [n, masses, times]; settings: ``background``, ``intensity_power``, ``mass_power``.
     """
-    summed = np.maximum(prepare(images, settings["background"], 0), 0).sum(axis=2, dtype=np.float64)
+    summed = np.empty(images.shape[:2])
+    for start in range(0, len(images), BLOCK):
+        prepared = prepare(images[start : start + BLOCK], settings["background"], 0)
+        summed[start : start + BLOCK] = np.maximum(prepared, 0).sum(axis=2, dtype=np.float64)
     weighted = summed ** settings["intensity_power"] * np.arange(images.shape[1]) ** settings["mass_power"]
     return _unit(weighted)
 
