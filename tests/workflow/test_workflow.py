@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -144,6 +145,45 @@ def test_the_same_config_gives_the_same_logits(copy_of_finished):
     after = fingerprints(run / "models")
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {f"{model}/fold1/history.parquet" for model in MODELS if model in NETWORKS}  # which holds seconds
+
+
+def test_replicates_are_reported_and_kept_together_on_request(copy_of_finished):
+    """Six training runs are measured once more, ten times as strong."""
+    folder, snakemake = copy_of_finished
+    data = folder / "lab"
+    (folder / "results/quick/data").rename(data)
+    again = {sample: f"{sample}-again" for sample in ids(folder / "results/quick/folds.parquet")[:6]}
+    for name in ("metadata.csv", "train_labels.csv"):
+        with open(data / name, newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        for sample, copy in again.items():
+            row = next(row for row in rows if row["sample_id"] == sample)
+            rows.append({**row, "sample_id": copy})
+            if name == "metadata.csv":
+                rows[-1]["features_path"] = f"train_features/{copy}.csv"
+                rows[-1].pop("features_md5_hash", None)
+                run = pd.read_csv(data / row["features_path"])
+                run.assign(intensity=run["intensity"] * 10).to_csv(data / rows[-1]["features_path"], index=False)
+        pd.DataFrame(rows).to_csv(data / name, index=False)
+
+    def replicates(run: str, alike: float | str) -> tuple[dict[str, int], str]:
+        config = (f"run={run}", "dataset={root: lab}", f"folds={{count: 2, alike: {alike}}}")
+        said = output(snakemake(*QUICK, "--config", *config, "--", f"results/{run}/replicates.parquet"))
+        found = pq.read_table(folder / f"results/{run}/replicates.parquet").to_pydict()
+        drawn = pq.read_table(folder / f"results/{run}/folds.parquet").to_pydict()
+        fold_of = dict(zip(drawn["sample_id"], drawn["fold"], strict=True))
+        assert found["sample_id"] == drawn["sample_id"]
+        apart = {sample: copy for sample, copy in again.items() if fold_of[sample] != fold_of[copy]}
+        near = {s: n for s, n, c in zip(*found.values(), strict=True) if c >= 0.995}
+        assert near == apart | {copy: sample for sample, copy in apart.items()}
+        if apart:
+            assert f"{2 * len(apart)} of {len(fold_of)} samples have a near-identical run in another fold" in said
+        return apart, said
+
+    assert replicates("drawn", "null")[0]  # with this seed
+    apart, said = replicates("kept", 0.995)
+    assert not apart
+    assert "near-identical" not in said
 
 
 BAD = {
