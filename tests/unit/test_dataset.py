@@ -12,7 +12,7 @@ from ionscape.errors import InputError, InputErrors
 from ionscape.images import Grid
 
 HEADER = "time,mass,intensity"
-COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity"}
+COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
 MD5 = "features_md5_hash"
 
 
@@ -178,9 +178,9 @@ def test_a_bad_run(folder, content, message):
 def test_a_run_that_is_not_there_or_a_directory(folder):
     del folder.runs["runs/A.csv"]
     folder.rows[1][MD5] = ""
-    assert "runs/A.csv: the run's CSV does not exist (sample 'A', " in folder.problem()
+    assert "runs/A.csv: the run does not exist (sample 'A', " in folder.problem()
     folder.path("runs/A.csv").mkdir()
-    assert "runs/A.csv: the run's CSV is a directory, expected a file (sample 'A', " in folder.problem()
+    assert "runs/A.csv: the run is a directory, expected a file (sample 'A', " in folder.problem()
 
 
 def test_a_wrong_md5(folder):
@@ -337,16 +337,17 @@ def test_several_problems_in_one_message(folder):
 def test_what_method_defines_is_counted_not_refused(folder):
     folder.runs["runs/B.csv"] = run("0.5,18,-2", ",44,9", "1,44,", "2,99.4,8", "2,99.6,5", "2,-0.4,5", "3,-0.6,-7")
     folder.grid = Grid(masses=100, times=16, drop_masses=(4,), limits=(0.0, 2.0))
-    odd = folder.check().oddities
-    assert vars(odd[0]) == {
+    first, second = (vars(entry) for entry in folder.check().runs[:2])
+    assert {name: first[name] for name in ("rows", "missing", "negative", "outside", "off_axis")} == {
         "rows": 7,
         "missing": 2,
         "negative": 2,
         "outside": 2,
         "off_axis": 1,
-        "axis": (0.0, 3.0),
     }
-    assert vars(odd[1]) == {"rows": 3, "missing": 0, "negative": 0, "outside": 0, "off_axis": 0, "axis": (0.5, 2.0)}
+    assert (first["axis_low"], first["axis_high"], first["scans"]) == (0.0, 3.0, 5)
+    assert (first["mass_low"], first["mass_high"], first["total"]) == (-0.6, 99.6, 18.0)
+    assert (second["rows"], second["missing"], second["off_axis"], second["axis_high"]) == (3, 0, 0, 2.0)
 
 
 def test_the_submission_has_the_order_of_its_format(folder):

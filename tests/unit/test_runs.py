@@ -13,7 +13,7 @@ from ionscape import runs
 from ionscape.errors import InputError
 from ionscape.runs import read_run
 
-COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity"}
+COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
 MARS1 = {"axis": "temp", "mass": "m/z", "intensity": "abundance"}
 
 
@@ -196,10 +196,10 @@ def test_not_the_archive_that_its_name_says(tmp_path):
 
 
 def test_paths_that_are_no_files(tmp_path):
-    with pytest.raises(InputError, match=r"none\.csv: the run's CSV does not exist"):
+    with pytest.raises(InputError, match=r"none\.csv: the run does not exist"):
         read_run(tmp_path / "none.csv", COLUMNS)
-    with pytest.raises(InputError, match="the run's CSV is a directory"):
+    with pytest.raises(InputError, match="the run is a directory"):
         read_run(tmp_path, COLUMNS)
     os.mkfifo(tmp_path / "pipe.csv")
-    with pytest.raises(InputError, match=r"pipe\.csv: the run's CSV is not a regular file"):
+    with pytest.raises(InputError, match=r"pipe\.csv: the run is not a regular file"):
         read_run(tmp_path / "pipe.csv", COLUMNS)

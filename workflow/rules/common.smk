@@ -30,6 +30,7 @@ COLUMNS = {
     "axis": DATASET["axis"]["column"] or DATASET["columns"]["time"],
     "mass": DATASET["columns"]["mass"],
     "intensity": DATASET["columns"]["intensity"],
+    "time": DATASET["columns"]["time"],
 }
 GRID = {
     "masses": CONFIG["images"]["masses"],

@@ -37,6 +37,7 @@ rule check_dataset:
         submission_format=DATA.submission_format or [],
     output:
         samples=update(f"{RESULTS}/samples.parquet"),
+        runs=update(f"{RESULTS}/runs.parquet"),
         page=report(update(f"{RESULTS}/check.html"), category="Data"),
     log:
         f"{RESULTS}/logs/check_dataset.log",
@@ -55,7 +56,7 @@ rule check_dataset:
         side=DATASET["side"],
         group=CONFIG["folds"]["group"],
         grid=GRID,
-        version=version("samples"),
+        version=[version("samples"), version("runs")],
     message:
         "Checking metadata, labels and every run of {params.root}"
     script:

@@ -1,10 +1,11 @@
-"""Checks metadata, labels and every run; writes samples.parquet and a page of what is odd."""
+"""Checks metadata, labels and every run; writes samples.parquet, runs.parquet and a page of what is odd."""
 
 from pathlib import Path
 
 from ionscape.dataset import Layout, check_dataset
 from ionscape.images import Grid
 from ionscape.pages import check_page
+from ionscape.run_facts import facts_table
 from ionscape.scripting import Progress, door, logger
 from ionscape.tables import write_table, write_text
 
@@ -24,6 +25,7 @@ def main(job) -> None:
     write_text(job.output.page, check_page(checked, layout))
     facts = {"labels": checked.labels, "submission": checked.submission, "submission_labels": checked.submission_labels}
     write_table(checked.samples, job.output.samples, "samples", **facts)
+    write_table(facts_table(checked.samples["sample_id"].to_pylist(), checked.runs), job.output.runs, "runs")
     logger.info("%d samples, %d labels; what is odd: %s", len(checked.samples), len(checked.labels), job.output.page)
 
 

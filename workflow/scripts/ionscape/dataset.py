@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from .errors import InputError, InputErrors
 from .formats import TRAIN
 from .images import Grid, render
+from .run_facts import RunFacts, run_facts
 from .runs import read_run
 from .tables import read_rows
 
@@ -48,23 +48,6 @@ class Layout:
 
 
 @dataclass
-class Oddities:
-    """What METHOD step 1 defines and is therefore no error: counted for the check's page.
-
-    Attributes:
-        rows: rows of a run; missing: empty cells; negative: negative intensities; outside: rows whose rounded mass is
-            out of the images' range; off_axis: rows outside the axis limits; axis: (smallest, largest) axis value.
-    """
-
-    rows: int = 0
-    missing: int = 0
-    negative: int = 0
-    outside: int = 0
-    off_axis: int = 0
-    axis: tuple[float, float] = (0.0, 0.0)
-
-
-@dataclass
 class Checked:
     """A checked data set.
 
@@ -72,14 +55,14 @@ class Checked:
         samples: samples.parquet's table: sample_id, split, side (0/1), group (the sample_id where there is none), path,
             md5, n_rows, predict, and a float32 column a label, null where unlabelled; one row a sample, in metadata order.
         labels: names of the labels.
-        oddities: one entry a sample, in the same order.
+        runs: facts of each sample's run, in the same order.
         twins: groups of sample_ids whose CSVs are identical.
         submission, submission_labels: rows (sample_ids) and columns (labels) of the submission file, in its order.
     """
 
     samples: pa.Table
     labels: list[str]
-    oddities: list[Oddities]
+    runs: list[RunFacts]
     twins: list[list[str]] = field(default_factory=list)
     submission: list[str] = field(default_factory=list)
     submission_labels: list[str] = field(default_factory=list)
@@ -185,12 +168,12 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
     submission, submission_labels, more = _read_submission(layout, names, ids, unlabelled)
     problems += more
 
-    oddities, digests = [], []
+    facts, digests = [], []
     expected = [row.get("features_md5_hash") or None for row in rows]
     with ThreadPoolExecutor(threads) as pool:
         results = pool.map(lambda path, md5: _check_run(path, md5, layout), paths, expected)
         for done, (found, digest, run_problems) in enumerate(results, start=1):
-            oddities.append(found)
+            facts.append(found)
             digests.append(digest)
             source = f"sample {rows[done - 1]['sample_id']!r}, {metadata}, line {done + 1}"
             problems += [f"{problem} ({source})" for problem in run_problems]
@@ -211,7 +194,7 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
         "group": pa.array([(row[layout.group].strip() if layout.group else "") or row["sample_id"] for row in rows]),
         "path": pa.array([row["features_path"] for row in rows]),
         "md5": pa.array(digests),
-        "n_rows": pa.array([odd.rows for odd in oddities], pa.int64()),
+        "n_rows": pa.array([run.rows for run in facts], pa.int64()),
         "predict": pa.array([is_predicted(row) for row in rows]),
     }
     for index, name in enumerate(names):
@@ -221,7 +204,7 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
     for row, digest in zip(rows, digests, strict=True):
         twins.setdefault(digest, []).append(row["sample_id"])
     groups = [group for group in twins.values() if len(group) > 1]
-    return Checked(pa.table(columns), names, oddities, groups, submission, submission_labels)
+    return Checked(pa.table(columns), names, facts, groups, submission, submission_labels)
 
 
 def _read_submission(
@@ -249,15 +232,14 @@ def _read_submission(
     return submission, [column for column in header if column != "sample_id"], problems
 
 
-def _check_run(path: Path | None, expected: str | None, layout: Layout) -> tuple[Oddities, str, list[str]]:
-    """One run: what is odd, its md5, its problems (at most one of reading and one of the md5)."""
-    found = Oddities()
+def _check_run(path: Path | None, expected: str | None, layout: Layout) -> tuple[RunFacts, str, list[str]]:
+    """One run: its facts, its md5, its problems (at most one of reading and one of the md5)."""
     if path is None:
-        return found, "", []
+        return RunFacts(), "", []
     try:
         run = read_run(path, layout.columns)
     except InputError as error:
-        return found, "", [str(error)]
+        return RunFacts(), "", [str(error)]
     problems = []
     with open(path, "rb") as stream:
         digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
@@ -267,13 +249,4 @@ def _check_run(path: Path | None, expected: str | None, layout: Layout) -> tuple
         render(run, layout.grid)
     except InputError as error:
         problems.append(f"{path}: {error}")
-    mass = np.rint(run.mass)
-    found.rows = len(mass)
-    found.missing = run.missing
-    found.negative = int((run.intensity < 0).sum())
-    found.outside = int(((mass < 0) | (mass >= layout.grid.masses)).sum())
-    if layout.grid.limits:
-        low, high = layout.grid.limits
-        found.off_axis = int(((run.axis < low) | (run.axis > high)).sum())
-    found.axis = (float(run.axis.min()), float(run.axis.max()))
-    return found, digest, problems
+    return run_facts(run, layout.grid), digest, problems

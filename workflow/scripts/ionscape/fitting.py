@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
+from safetensors import SafetensorError
 
 from .errors import InputError
 from .families import FAMILIES
@@ -17,7 +18,7 @@ from .folds import ALWAYS
 from .images import load_images
 from .metrics import log_loss, probabilities_of
 from .models.data import Samples
-from .tables import read_table, vectors, write_table
+from .tables import read_json, read_table, vectors, write_table
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,22 @@ def save_fold(
     write_table(history_table(result.model.history), folder / "history.parquet", "history", **about)
     write_table(logit_table(result.predicted, labels, result.test), folder / "test.parquet", "logits", **about)
     write_table(logit_table(result.validation, labels, result.oof), folder / "oof.parquet", "logits", **about)
+
+
+def load_fold(folder: Path) -> object:
+    """The fitted model that :func:`save_fold` wrote: of its family, with ``logits`` and ``evidence``.
+
+    Raises:
+        InputError: missing or damaged files, or an unknown family.
+    """
+    settings = read_json(folder / "model.json").get("settings", {})
+    family = FAMILIES.get(settings.get("family"))
+    if family is None:
+        raise InputError(f"{folder / 'model.json'}: is of no family that is known here: {settings.get('family')!r}")
+    try:
+        return importlib.import_module(family.module).Model.load(folder)
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        raise InputError(f"{folder}: the model cannot be loaded ({error}); run rule train_fold again") from error
 
 
 def config_hash(settings: dict) -> str:

@@ -5,6 +5,7 @@
 FORMATS = {
     "example": (1, "simulate_example"),
     "samples": (2, "check_dataset"),
+    "runs": (1, "check_dataset"),
     "images": (2, "render_images / normalize_images"),
     "features": (2, "extract_features"),
     "folds": (1, "assign_folds"),

@@ -29,7 +29,7 @@ def _table(header: list[str], rows: list[list], raw: bool = False) -> str:
 
 def check_page(checked: Checked, layout: Layout) -> str:
     """The page of what is in a data set and what is odd about it, as HTML."""
-    samples, odd = checked.samples, checked.oddities
+    samples, runs = checked.samples, checked.runs
     splits = [entry.as_py() for entry in pc.unique(samples["split"])]
     first = checked.labels[0]
     counts = []
@@ -47,11 +47,11 @@ def check_page(checked: Checked, layout: Layout) -> str:
     ids = samples["sample_id"].to_pylist()
     findings = []
     for name, what in FINDINGS.items():
-        values = np.array([getattr(entry, name) for entry in odd])
+        values = np.array([getattr(run, name) for run in runs])
         if values.any():
             worst = ids[int(values.argmax())]
             findings.append([what, int((values > 0).sum()), f"{values.sum():,}", f"{worst} ({values.max():,})"])
-    low, high = np.array([entry.axis for entry in odd]).T
+    low, high = np.array([(run.axis_low, run.axis_high) for run in runs]).T
     facts = [
         ["rows a run", *_spread(samples["n_rows"].to_numpy())],
         [f"first {layout.columns['axis']}", *_spread(low)],

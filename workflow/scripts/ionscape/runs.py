@@ -1,4 +1,5 @@
-"""One raw run: a CSV of axis × mass × intensity, read by Arrow, with errors that name file, line and column."""
+"""One raw run: a CSV of axis × mass × intensity, read by Arrow, with errors that name file, line and column; or what an
+instrument's software exports (:mod:`.instruments`)."""
 
 import csv
 import io
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from .errors import InputError
+from .instruments import reader_of
 from .tables import require_regular_file, require_utf8
 
 #: One block holds a usual run whole; a larger file is parsed in several.
@@ -50,15 +52,18 @@ def read_run(path: str | Path, columns: dict[str, str]) -> Run:
     """Reads a run's three columns as float64 (float32 parsing moves values into other bins).
 
     Args:
-        path: CSV, also ``.gz`` or ``.zst``.
-        columns: the file's names of ``axis``, ``mass`` and ``intensity``.
+        path: CSV, also ``.gz`` or ``.zst``; mzML, also ``.gz``; or ANDI-MS netCDF (``.cdf``, ``.nc``): their times are in
+            minutes.
+        columns: the file's names of ``axis``, ``mass`` and ``intensity``, and of ``time``, which may be the axis.
 
     Raises:
         InputError: missing file, directory, UTF-16, missing or repeated column, no rows, a row of another length, text
             in a number, ±inf, a compressed file that ends early. Names the line of the file (the header is line 1)
-            and the column.
+            and the column. Of mzML and netCDF: what :mod:`.instruments` says, or an axis other than time.
     """
-    path = require_regular_file(path, "the run's CSV")
+    path = require_regular_file(path, "the run")
+    if read := reader_of(path):
+        return _from_instrument(path, read(path), columns)
     names = [columns["axis"], columns["mass"], columns["intensity"]]
     content = _read(path)
     _check_header(path, content, names)
@@ -76,6 +81,17 @@ def read_run(path: str | Path, columns: dict[str, str]) -> Run:
     arrays = [_dense(column) for column in table.columns]
     if not all(np.isfinite(array).all() for array in arrays):
         raise InputError(_find_fault(path, content, names) or f"{path}: has a value that is not a finite number")
+    return Run(*arrays, missing=missing)
+
+
+def _from_instrument(path: Path, arrays: tuple[np.ndarray, ...], columns: dict[str, str]) -> Run:
+    if columns["axis"] != columns["time"]:
+        raise InputError(f"{path}: knows retention time only, the x axis is column {columns['axis']!r}; export it as CSV")
+    missing = sum(int(np.isnan(array).sum()) for array in arrays)
+    if missing:
+        arrays = tuple(np.nan_to_num(array, nan=0.0, posinf=np.inf, neginf=-np.inf) for array in arrays)
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise InputError(f"{path}: has a value that is not a finite number")
     return Run(*arrays, missing=missing)
 
 

@@ -1,4 +1,4 @@
-"""What every family is fitted on and predicts."""
+"""What every family is fitted on, and how it tells the reason of what it predicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,3 +29,21 @@ class Samples:
         """The samples at these rows (int or bool)."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         return Samples([self.ids[row] for row in rows], self.inputs[rows], self.side[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for one label in n samples, as one model sees it; positive for the label, negative against it.
+
+    Attributes:
+        masses: float32 [n, masses], of each m/z; the family says in which unit.
+        image: float32 [n, masses, times], of each cell; None where a family knows masses only.
+        curve: float32 [n, times], the probability of the label in each time bin, times how much the bin counts relative to
+            the one that counts most; None where a family does not look at bins one by one.
+        top: of each sample the inputs that count most, (name, contribution); None where inputs have no names.
+    """
+
+    masses: np.ndarray
+    image: np.ndarray | None = None
+    curve: np.ndarray | None = None
+    top: list[list[tuple[str, float]]] | None = None

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ..errors import Interrupted
 from ..features import band_maxima
-from .data import Samples
+from .data import Evidence, Samples
 from .labelwise import LabelwiseModel, constant_logit
 
 #: Bins whose largest intensity is below this share of the largest bin's are not blown up (view ``time``).
@@ -127,6 +127,30 @@ class Model(LabelwiseModel):
         kernel = _kernel(distances, self.tensors["scales"], self.settings["width"])
         logits = kernel @ self.tensors["weights"] + np.outer(samples.side, self.tensors["side"]) + self.tensors["bias"]
         return logits.astype(np.float32)
+
+    def evidence(self, samples: Samples, label: int) -> Evidence:
+        """How each cell's share in the cosines with the training samples moves the logit, to first order; in logits.
+
+        A view's cosine is a sum over cells, cos = Σ a·b, and the kernel exp(−width · (2 − 2 cos) / scale): its slope by the
+        cosine, times the training sample's weight, times each cell's a·b, summed over training samples and views.
+        """
+        known = views_of(self.tensors["bands"], self.settings)
+        asked = views_of(bands_of(samples.inputs, self.settings), self.settings)
+        masses, bands = self.tensors["bands"].shape[1:]
+        width, weights = self.settings["width"], self.tensors["weights"][:, label]
+        result = np.zeros((len(samples), masses, bands))
+        views = len(self.settings["views"])
+        kept = np.arange(masses)
+        for number, (a, b, scale) in enumerate(zip(asked, known, self.tensors["scales"], strict=True)):
+            rows = kept if number < views else kept[~np.isin(kept, self.settings["also_without"])]
+            slopes = np.exp(-width * squared_distances(a, b) / scale) * weights * 2 * width / scale / len(known)
+            parts = (a * (slopes @ b)).reshape(len(a), len(rows), -1)
+            if parts.shape[2] == 1:  # view ``spectrum`` knows no time
+                parts = np.repeat(parts / bands, bands, axis=2)
+            result[:, rows] += parts
+        sizes = [len(part) for part in np.array_split(np.arange(samples.inputs.shape[2]), bands)]
+        image = np.repeat(result / sizes, sizes, axis=2).astype(np.float32)
+        return Evidence(image.sum(axis=2), image)
 
 
 def _kernel(distances: list[np.ndarray], scales: np.ndarray, width: float) -> np.ndarray:

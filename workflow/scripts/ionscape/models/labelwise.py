@@ -19,11 +19,13 @@ class LabelwiseModel:
     Attributes:
         tensors: what it is made of, by name; the family says which.
         settings: the model's settings (the family's schema); labels: names of the logits.
+        inputs: facts of the images or features that it was fitted on, of a model that was loaded.
         validation_logits: float32 [n, labels]. history and best_epoch are empty: there are no epochs.
     """
 
     def __init__(self, tensors: dict[str, np.ndarray], settings: dict, labels: list[str]):
         self.tensors, self.settings, self.labels = tensors, settings, labels
+        self.inputs: dict = {}
         self.history: list[dict] = []
         self.best_epoch: int | None = None
         self.validation_logits: np.ndarray | None = None
@@ -38,7 +40,9 @@ class LabelwiseModel:
     def load(cls, folder: Path) -> Self:
         """The reverse of :meth:`save`. Raises InputError if model.json cannot be read."""
         facts = read_json(folder / "model.json")
-        return cls(load_file(folder / "weights.safetensors"), facts["settings"], facts["labels"])
+        model = cls(load_file(folder / "weights.safetensors"), facts["settings"], facts["labels"])
+        model.inputs = facts["inputs"]
+        return model
 
 
 def constant_logit(y: np.ndarray) -> np.ndarray | None:

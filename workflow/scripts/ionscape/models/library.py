@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ..features import BLOCK, prepare
-from .data import Samples
+from .data import Evidence, Samples
 from .labelwise import LabelwiseModel, constant_logit
 
 #: Inverse regularization strength of the logistic curve: two numbers a label need next to none.
@@ -79,3 +79,8 @@ class Model(LabelwiseModel):
         """float32 [n, labels]."""
         match = spectra_of(samples.inputs, self.settings) @ self.tensors["spectra"].T
         return (match * self.tensors["slope"] + self.tensors["bias"]).astype(np.float32)
+
+    def evidence(self, samples: Samples, label: int) -> Evidence:
+        """What each m/z adds to the match, times the curve's slope: logits."""
+        parts = spectra_of(samples.inputs, self.settings) * self.tensors["spectra"][label] * self.tensors["slope"][label]
+        return Evidence(parts.astype(np.float32))

@@ -22,9 +22,16 @@ from ..augment import (
     warp_time,
 )
 from ..compute import autocast, in_batches
-from .data import Samples
+from .data import Evidence, Samples
 from .neural import NeuralModel
 from .sequence_network import Network
+
+
+#: Steps of the path from nothing to the sample along which gradients are averaged.
+EVIDENCE_STEPS = 8
+
+#: Samples whose gradients are computed at once.
+EVIDENCE_BATCH = 64
 
 
 def to_sequence(images: torch.Tensor, side: torch.Tensor, settings: dict) -> torch.Tensor:
@@ -101,6 +108,14 @@ class Model(NeuralModel):
         rows = shape[0] * len(settings["scalings"]) + 1
         return Network(rows, shape[1], labels, **{name: settings[name] for name in names})
 
+    def _as_predicted(self, samples: Samples, rows: slice, where: torch.device) -> torch.Tensor:
+        """Inputs [n, rows, times] of these samples without anything random."""
+        images = torch.from_numpy(samples.inputs[rows]).to(where)
+        side = torch.from_numpy(samples.side[rows]).to(where)
+        if self.settings["background"]:
+            images = subtract_background(images, torch.full((len(images),), sum(self.settings["background"]) / 2))
+        return to_sequence(images, side, self.settings)
+
     @torch.inference_mode()
     def logits(self, samples: Samples) -> np.ndarray:
         """float32 [n, labels]."""
@@ -108,11 +123,34 @@ class Model(NeuralModel):
         self.network.eval()
 
         def predicted(rows: slice) -> torch.Tensor:
-            images = torch.from_numpy(samples.inputs[rows]).to(where)
-            side = torch.from_numpy(samples.side[rows]).to(where)
-            if self.settings["background"]:
-                images = subtract_background(images, torch.full((len(images),), sum(self.settings["background"]) / 2))
             with autocast(where, self.precision):
-                return self.network(to_sequence(images, side, self.settings)).float()
+                return self.network(self._as_predicted(samples, rows, where)).float()
 
         return in_batches(predicted, len(samples), len(self.labels), where)
+
+    def evidence(self, samples: Samples, label: int) -> Evidence:
+        """Integrated gradients (Sundararajan, Taly and Yan 2017, equation 1) from an empty image of the same side flag, in
+        logits; and the event curve."""
+        where = next(self.network.parameters()).device
+        self.network.eval()
+        images, curves = [], []
+        for start in range(0, len(samples), EVIDENCE_BATCH):
+            inputs = self._as_predicted(samples, slice(start, start + EVIDENCE_BATCH), where)
+            empty = torch.zeros_like(inputs)
+            empty[:, -1] = inputs[:, -1]
+            gradient = torch.zeros_like(inputs)
+            for step in range(EVIDENCE_STEPS):
+                on_the_way = (empty + (step + 0.5) / EVIDENCE_STEPS * (inputs - empty)).requires_grad_()
+                with torch.backends.cudnn.flags(enabled=False):  # cuDNN's GRU has no gradient outside of training
+                    logit = self.network(on_the_way)[:, label].sum()
+                gradient += torch.autograd.grad(logit, on_the_way)[0] / EVIDENCE_STEPS
+            parts = ((inputs - empty) * gradient)[:, :-1]
+            of_cells = parts.reshape(len(inputs), len(self.settings["scalings"]), self.shape[0], -1).sum(dim=1)
+            images.append(of_cells.cpu().numpy())
+            with torch.inference_mode():
+                events, weights = (part[:, label] for part in self.network.events(inputs))
+            counting = weights / weights.amax(dim=1, keepdim=True)
+            curve = (events.sigmoid() * counting).repeat_interleave(self.settings["stride"], dim=1)
+            curves.append(curve[:, : self.shape[1]].cpu().numpy())
+        image = np.concatenate(images)
+        return Evidence(image.sum(axis=2), image, np.concatenate(curves))

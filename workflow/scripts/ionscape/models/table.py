@@ -10,8 +10,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from ..errors import Interrupted
-from .data import Samples
+from ..features import BANDED, feature_names
+from .data import Evidence, Samples
 from .labelwise import LabelwiseModel, constant_logit
+
+
+#: Inputs that are named for each sample.
+NAMED = 8
 
 
 class Model(LabelwiseModel):
@@ -84,6 +89,36 @@ class Model(LabelwiseModel):
             else:
                 result[:, index] = x @ self.tensors[f"weight/{label}"] + self.tensors[f"bias/{label}"]
         return result
+
+    def evidence(self, samples: Samples, label: int) -> Evidence:
+        """What each column adds to the logit, relative to what is usual, summed over the columns of an m/z.
+
+        LightGBM: SHAP values (Lundberg et al. 2020, TreeSHAP); logistic regression: weight times standardized value, which
+        is the same for a linear model of independent columns.
+        """
+        x = _columns(samples)
+        name = self.labels[label]
+        if f"trees/{name}" in self.tensors:
+            booster = lightgbm.Booster(model_str=self.tensors[f"trees/{name}"].tobytes().decode())
+            parts = booster.predict(x, pred_contrib=True, num_threads=1)[:, :-1]
+        elif f"weight/{name}" in self.tensors:
+            standardized = (x - self.tensors["scaler/mean"]) / self.tensors["scaler/scale"]
+            parts = standardized * self.tensors[f"weight/{name}"]
+        else:
+            parts = np.zeros_like(x)
+        masses, bands = self.inputs["masses"], self.inputs["bands"]
+        of_mass = np.zeros((len(x), masses), dtype=np.float32)
+        names = feature_names(masses, bands)
+        start = 0
+        for group in self.settings["features"]:
+            width = len(names[group])
+            block = parts[:, start : start + width].reshape(len(x), masses, bands if group in BANDED else 1)
+            of_mass += block.sum(axis=2)
+            start += width
+        columns = [column for group in self.settings["features"] for column in names[group]] + ["side flag"]
+        order = np.argsort(-np.abs(parts), axis=1)[:, :NAMED]
+        top = [[(columns[c], float(row[c])) for c in chosen] for row, chosen in zip(parts, order, strict=True)]
+        return Evidence(of_mass, top=top)
 
 
 def _columns(samples: Samples) -> np.ndarray:

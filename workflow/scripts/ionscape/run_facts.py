@@ -1,0 +1,99 @@
+"""What is told of a run at a glance, and whether a new run looks like those that a model knows."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from .images import Grid
+from .runs import Run
+
+#: A new run's fact may lie this share of the known runs' range beyond it.
+MARGIN = 0.1
+
+
+@dataclass
+class RunFacts:
+    """One run. What METHOD step 1 defines and is therefore no error is counted.
+
+    Attributes:
+        rows: of the table; missing: empty cells; negative: negative intensities; outside: rows whose rounded mass is out of
+            the images' range; off_axis: rows outside the axis limits.
+        scans: different values of the x axis; axis_low, axis_high: its ends, in its unit.
+        mass_low, mass_high: ends of the m/z range.
+        total: sum of all intensities, in the file's unit.
+    """
+
+    rows: int = 0
+    missing: int = 0
+    negative: int = 0
+    outside: int = 0
+    off_axis: int = 0
+    scans: int = 0
+    axis_low: float = 0.0
+    axis_high: float = 0.0
+    mass_low: float = 0.0
+    mass_high: float = 0.0
+    total: float = 0.0
+
+
+def run_facts(run: Run, grid: Grid) -> RunFacts:
+    """The facts of a run that has at least one row."""
+    mass = np.rint(run.mass)
+    low, high = grid.limits or (-np.inf, np.inf)
+    return RunFacts(
+        rows=len(mass),
+        missing=run.missing,
+        negative=int((run.intensity < 0).sum()),
+        outside=int(((mass < 0) | (mass >= grid.masses)).sum()),
+        off_axis=int(((run.axis < low) | (run.axis > high)).sum()),
+        scans=len(np.unique(run.axis)),
+        axis_low=float(run.axis.min()),
+        axis_high=float(run.axis.max()),
+        mass_low=float(run.mass.min()),
+        mass_high=float(run.mass.max()),
+        total=float(run.intensity.sum()),
+    )
+
+
+def facts_table(ids: list[str], facts: list[RunFacts]) -> pa.Table:
+    """runs.parquet's table: ``sample_id`` and a column a fact, one row a sample."""
+    rows = [{"sample_id": sample, **asdict(entry)} for sample, entry in zip(ids, facts, strict=True)]
+    numbers = [(name, pa.int64() if kind is int else pa.float64()) for name, kind in RunFacts.__annotations__.items()]
+    return pa.Table.from_pylist(rows, schema=pa.schema([("sample_id", pa.string()), *numbers]))
+
+
+#: What a new run is compared by → (words, whether its logarithm is compared).
+COMPARED = {
+    "scans": ("scans", True),
+    "mass_low": ("lowest m/z", False),
+    "mass_high": ("highest m/z", False),
+    "total": ("total ion current", True),
+}
+
+
+def known_ranges(table: pa.Table) -> dict[str, list[float]]:
+    """Smallest and largest value of each compared fact over runs: fact → [low, high].
+
+    Args:
+        table: rows of :func:`facts_table`.
+    """
+    return {name: [float(f(table[name].to_numpy())) for f in (np.min, np.max)] for name in COMPARED}
+
+
+def unlike(facts: RunFacts, ranges: dict[str, list[float]]) -> list[str]:
+    """What of a run lies well outside of what the known runs have: a phrase each, such as ``12 scans (known: 170–321)``.
+
+    Args:
+        ranges: of :func:`known_ranges`; a fact may lie 10 % of the range's width beyond it.
+    """
+    found = []
+    for name, (words, logarithmic) in COMPARED.items():
+        value, (low, high) = getattr(facts, name), ranges[name]
+        scaled = np.array([value, low, high], dtype=np.float64)
+        if logarithmic:
+            scaled = np.log(np.maximum(scaled, np.finfo(np.float64).tiny))
+        slack = MARGIN * (scaled[2] - scaled[1])
+        if not scaled[1] - slack <= scaled[0] <= scaled[2] + slack:
+            found.append(f"{words} {value:.6g} (known: {low:.6g}–{high:.6g})")
+    return found
