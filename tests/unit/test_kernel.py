@@ -91,7 +91,7 @@ def test_a_fitted_model(tmp_path):
     np.testing.assert_allclose(model.logits(scaled), model.validation_logits, atol=1e-4)  # only relative intensities count
     np.testing.assert_array_equal(fit(training, validation).validation_logits, model.validation_logits)
     assert model.logits(validation.take(np.arange(0))).shape == (0, 2)
-    model.save(tmp_path, {})
+    model.save(tmp_path, {"inputs": {}})
     np.testing.assert_array_equal(Model.load(tmp_path).logits(validation), model.validation_logits)
 
 

@@ -45,7 +45,7 @@ def test_it_finds_ions_that_say_the_label_and_is_kept(tmp_path):
     training, asked = samples.take(np.arange(50)), samples.take(np.arange(50, 80))
     model = fit(training, asked)
     assert ((model.validation_logits > 0) == (asked.labels > 0.5)).mean() > 0.9
-    model.save(tmp_path, {})
+    model.save(tmp_path, {"inputs": {}})
     np.testing.assert_array_equal(Model.load(tmp_path).logits(asked), model.validation_logits)
     assert model.logits(asked.take(np.arange(0))).shape == (0, 2)
 

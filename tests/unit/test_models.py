@@ -114,7 +114,7 @@ def test_a_folder_without_a_model(kind, tmp_path):
 
 def test_an_image_model_is_tensors_and_json(tmp_path):
     model = fitted("image")
-    model.save(tmp_path, {})
+    model.save(tmp_path, {"inputs": {}})
     with safe_open(tmp_path / "weights.safetensors", "pt") as stored:
         state = model.network.state_dict()
         assert set(stored.keys()) == set(state)
@@ -129,7 +129,7 @@ def test_a_loaded_image_model_needs_no_pretrained_weights(tmp_path):
     save_file({name: tensor.contiguous() for name, tensor in source.state_dict().items()}, weights)
     model, test = fitted("image full", pretrained=str(weights), rate=1e-12, epochs=1), samples_of("image", 3, 2)
     torch.testing.assert_close(model.network.backbone.conv1[0].weight, source.conv1[0].weight)  # it did start there
-    model.save(tmp_path, {})
+    model.save(tmp_path, {"inputs": {}})
     weights.unlink()
     np.testing.assert_array_equal(image.Model.load(tmp_path).logits(test), model.logits(test))
 

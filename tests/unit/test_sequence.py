@@ -276,7 +276,7 @@ def test_a_fitted_model(tmp_path, architecture):
     np.testing.assert_array_equal(model.logits(validation), model.validation_logits)
     np.testing.assert_allclose(model.logits(validation.take(np.arange(3))), model.validation_logits[:3], atol=1e-5)
     assert model.logits(validation.take(np.arange(0))).shape == (0, 2)
-    model.save(tmp_path, {})
+    model.save(tmp_path, {"inputs": {}})
     np.testing.assert_array_equal(Model.load(tmp_path).logits(validation), model.validation_logits)
     model.precision = "bf16"
     assert 0 < np.abs(model.logits(validation) - model.validation_logits).max() < 0.5
