@@ -24,6 +24,7 @@ except InputError as error:
 config["gpu"] = CONFIG["gpu"]  # for train_fold's script: no param, as which device trains is no reason to train again
 
 MODELS = CONFIG["models"]
+PREDICTIONS = CONFIG["predictions"]
 FOLDS = range(CONFIG["folds"]["count"])
 DATASET = CONFIG["dataset"]
 COLUMNS = {
@@ -44,7 +45,8 @@ GRID = {
 onstart:
     from ionscape.tables import write_json
 
-    write_json(f"{RESULTS}/logs/config.json", CONFIG)
+    if not CONFIG["model"]:  # `predict` trains nothing
+        write_json(f"{RESULTS}/logs/config.json", CONFIG)
 
 
 wildcard_constraints:
@@ -97,3 +99,22 @@ def normalization(model):
 def normalizations():
     """The normalizations that some model uses."""
     return sorted({normalization(model) for model in MODELS.values() if FAMILIES[model["family"]].inputs == "images"})
+
+
+def exported_model(wildcards):
+    """What identifies the exported folder that is to predict: no rule makes it, so that predicting never trains."""
+    if not CONFIG["model"]:
+        raise WorkflowError("predict: name an exported folder: --config model=FOLDER new=FOLDER (`snakemake export` makes one)")
+    return f"{CONFIG['model']}/model.json"
+
+
+def new_runs(wildcards):
+    """The runs that are to be answered for."""
+    from ionscape.new_runs import find_runs
+
+    if not CONFIG["new"]:
+        raise WorkflowError("predict: name the runs to answer for: --config model=FOLDER new=FOLDER-OR-FILES")
+    try:
+        return [str(run.path) for run in find_runs(CONFIG["new"], None) if run.path.is_file()]
+    except InputError as error:
+        raise WorkflowError(str(error)) from None

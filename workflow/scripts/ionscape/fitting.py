@@ -14,10 +14,12 @@ from safetensors import SafetensorError
 
 from .errors import InputError
 from .families import FAMILIES
+from .features import extract_features, prepare
 from .folds import ALWAYS
 from .images import load_images
 from .metrics import log_loss, probabilities_of
 from .models.data import Samples
+from .normalization import normalize
 from .tables import read_json, read_table, vectors, write_table
 
 
@@ -46,6 +48,19 @@ def load_inputs(path: str, family: str, groups: list[str] | None) -> tuple[list[
         return load_images(path)
     table, facts = read_table(path, "features", columns=["sample_id", *groups])
     return table["sample_id"].to_pylist(), np.hstack([vectors(table[group]) for group in groups]), facts
+
+
+def inputs_of(images: np.ndarray, settings: dict, features: dict) -> np.ndarray:
+    """What a model is fed of images [n, masses, times] after METHOD step 3: normalized, or features [n, columns].
+
+    Args:
+        settings: of the model; features: the config's ``features``.
+    """
+    if FAMILIES[settings["family"]].inputs == "images":
+        return normalize(images, settings.get("normalization", "none"))
+    prepared = prepare(images, features["background"], features["smoothing"])
+    groups = extract_features(prepared, features["bands"], features["floor"])
+    return np.hstack([groups[name] for name in settings["features"]])
 
 
 def load_samples(table: pa.Table, labels: list[str], ids: list[str], inputs: np.ndarray) -> tuple[Samples, np.ndarray]:

@@ -13,6 +13,8 @@ FORMATS = {
     "logits": (1, "train_fold / collect_logits"),
     "history": (2, "train_fold"),
     "checkpoint": (1, "train_fold"),
+    "evidence": (1, "explain"),
+    "export": (1, "export"),
 }
 
 #: The split, in the metadata and in samples.parquet, whose samples are divided into folds.

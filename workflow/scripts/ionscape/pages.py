@@ -1,4 +1,4 @@
-"""What people read: the check's page and the leaderboard."""
+"""What people read: HTML that needs nothing else, the check's page, and the leaderboard as text."""
 
 from html import escape
 
@@ -11,14 +11,28 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { padding: .15rem .8rem; text-align: right }
 th { border-bottom: 1px solid #999 } th:first-child, td:first-child { text-align: left }
-td:has(.bar) { text-align: left } .bar { background: #4477aa; height: .8rem; display: inline-block }
+td:has(.bar), td:has(.scale) { text-align: left } .bar { background: #4477aa; height: .8rem; display: inline-block }
+.scale { position: relative; width: 16rem; height: .9rem; background: #eee } .scale b { position: absolute; inset: 0 auto 0 0;
+background: #0072b2 } .scale i { position: absolute; top: -.1rem; width: 2px; height: 1.1rem; background: #d55e00 }
+.note { border-left: .3rem solid #d55e00; padding-left: .6rem } img { max-width: 100% } th.sortable { cursor: pointer }
 """
 
 #: Samples listed one by one on the check's page.
 LISTED = 30
 
 
-def _table(header: list[str], rows: list[list], raw: bool = False) -> str:
+def document(title: str, body: str) -> str:
+    """A whole page; the title is text, the body is HTML."""
+    title = escape(title)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+        f"<h1>{title}</h1>{body}</html>\n"
+    )
+
+
+def table(header: list[str], rows: list[list], raw: bool = False) -> str:
+    """A table; the cells are text, or with ``raw`` HTML."""
+
     def cell(value: object) -> str:
         return str(value) if raw else escape(str(value))
 
@@ -60,21 +74,17 @@ def check_page(checked: Checked, layout: Layout) -> str:
     twins = [" = ".join(escape(sample) for sample in group) for group in checked.twins]
     parts = [
         "<h2>Samples</h2>",
-        _table(["split", "samples", "labelled", "side flag", "rows"], counts),
+        table(["split", "samples", "labelled", "side flag", "rows"], counts),
         "<h2>Labels</h2>",
-        _table(["label", "positives", "share", ""], positives, raw=True),
+        table(["label", "positives", "share", ""], positives, raw=True),
         "<h2>Ranges</h2>",
-        _table(["", "smallest", "median", "largest"], facts),
+        table(["", "smallest", "median", "largest"], facts),
         "<h2>What is odd, and used as it is</h2>",
-        _table(["finding", "runs", "in all", "most in"], findings) if findings else "<p>Nothing.</p>",
+        table(["finding", "runs", "in all", "most in"], findings) if findings else "<p>Nothing.</p>",
         "<h2>Identical runs</h2>",
         f"<p>{len(twins)} groups. {'; '.join(twins[:LISTED])}{' …' if len(twins) > LISTED else ''}</p>",
     ]
-    title = f"Data set {escape(str(layout.root))}"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-        f"<h1>{title}</h1>{''.join(parts)}</html>\n"
-    )
+    return document(f"Data set {layout.root}", "".join(parts))
 
 
 FINDINGS = {

@@ -1,12 +1,15 @@
 """Files in and out: atomic writes, Parquet with a format name and version, small CSVs with errors that name the line."""
 
 import csv
+import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +37,44 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary folder beside ``path``; on success puts it in its place, else removes it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            earlier = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
+            os.replace(path, earlier / path.name)
+            os.replace(temporary, path)
+            shutil.rmtree(earlier)
+        else:
+            os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+#: Longest name that :func:`file_name` makes, in bytes: file systems take 255, an extension has to fit too.
+LONGEST_NAME = 200
+
+
+def file_name(sample: str) -> str:
+    """A sample_id as a file name: whatever is no letter, digit, ``_``, ``-`` or ``.`` is percent-encoded.
+
+    A leading dot is encoded too, and of a long name the end is replaced by a hash: different ids give different names.
+    """
+    name = quote(sample, safe="")
+    if name.startswith("."):
+        name = "%2E" + name[1:]
+    if len(name) > LONGEST_NAME:
+        digest = hashlib.sha256(sample.encode()).hexdigest()[:16]
+        name = f"{name[: LONGEST_NAME - 17]}~{digest}"
+    return name
 
 
 def _umask() -> int:

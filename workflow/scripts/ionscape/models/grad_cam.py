@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from . import torchvision_ops  # noqa: F401
+
 from pytorch_grad_cam import GradCAMPlusPlus  # isort: skip
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget  # isort: skip
 

@@ -45,8 +45,10 @@ class Network(nn.Module):
     def layer_of_stride(self, stride: int) -> nn.Module:
         """The backbone's last layer whose feature map has at most this stride; the first that timm tells, if none has."""
         told = self.backbone.feature_info
-        layers = list(zip(told.module_name(), told.reduction(), strict=True)) if hasattr(told, "module_name") else [
-            (entry["module"], entry["reduction"]) for entry in told
-        ]
+        layers = (
+            list(zip(told.module_name(), told.reduction(), strict=True))
+            if hasattr(told, "module_name")
+            else [(entry["module"], entry["reduction"]) for entry in told]
+        )
         fine = [name for name, reduction in layers if reduction <= stride]
         return self.backbone.get_submodule((fine or [layers[0][0]])[-1])

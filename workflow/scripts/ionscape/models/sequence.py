@@ -26,7 +26,6 @@ from .data import Evidence, Samples
 from .neural import NeuralModel
 from .sequence_network import Network
 
-
 #: Steps of the path from nothing to the sample along which gradients are averaged.
 EVIDENCE_STEPS = 8
 

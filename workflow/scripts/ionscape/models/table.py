@@ -14,7 +14,6 @@ from ..features import BANDED, feature_names
 from .data import Evidence, Samples
 from .labelwise import LabelwiseModel, constant_logit
 
-
 #: Inputs that are named for each sample.
 NAMED = 8
 

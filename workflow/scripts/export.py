@@ -1,0 +1,35 @@
+"""Packs a run's ensemble into one folder that predicts elsewhere, without the training data."""
+
+import pyarrow.compute as pc
+
+from ionscape.card import model_card
+from ionscape.export import export_ensemble
+from ionscape.formats import TRAIN
+from ionscape.run_facts import known_ranges
+from ionscape.scripting import Progress, door, logger
+from ionscape.tables import read_json, read_table
+
+
+def main(job) -> None:
+    samples, about = read_table(job.input.samples, "samples")
+    runs, _ = read_table(job.input.runs, "runs")
+    ensemble, metrics = read_json(job.input.ensemble), read_json(job.input.metrics)
+    facts = {
+        "run": job.params.run,
+        "labels": about["labels"],
+        "columns": job.params.columns,
+        "grid": job.params.grid,
+        "side": job.params.side,
+        "features": job.params.features,
+        "known": known_ranges(runs.filter(pc.equal(samples["split"], TRAIN))),
+    }
+    models = {name: job.params.models[name] for name in ensemble["members"]}
+    card = model_card(facts, metrics, ensemble, models, job.params.folds)
+    progress = Progress("files exported")
+    export_ensemble(job.params.trained, ensemble, facts, card, job.output[0], range(job.params.folds), progress)
+    logger.info("%s: %d models × %d folds; README.md there is its model card", job.output[0], len(models), job.params.folds)
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821

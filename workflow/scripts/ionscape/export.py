@@ -1,0 +1,105 @@
+"""A finished run's ensemble as one folder that answers for new samples, without the training data."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .dataset import resolve_inside
+from .errors import InputError
+from .formats import FORMATS
+from .images import Grid
+from .tables import atomic_folder, read_json, write_json, write_text
+
+#: What a fitted model is made of.
+MODEL_FILES = ("weights.safetensors", "model.json")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An exported ensemble.
+
+    Attributes:
+        folder: where it is.
+        facts: its model.json: ``run``, ``labels``, ``columns``, ``grid``, ``axis``, ``side``, ``features``, ``known`` (ranges
+            of the training runs), ``members`` (model → its folds), ``files`` (path → SHA-256).
+        ensemble: its ensemble.json: ``members``, ``weights``, ``bias``, ``clip``.
+    """
+
+    folder: Path
+    facts: dict
+    ensemble: dict
+
+    @property
+    def grid(self) -> Grid:
+        """The cells of its images."""
+        grid = self.facts["grid"]
+        limits = tuple(grid["limits"]) if grid["limits"] else None
+        return Grid(**{**grid, "drop_masses": tuple(grid["drop_masses"]), "limits": limits})
+
+    def model(self, name: str, fold: int) -> Path:
+        """The folder of a member's fold."""
+        return self.folder / "models" / name / f"fold{fold}"
+
+
+def export_ensemble(
+    models: Path,
+    ensemble: dict,
+    facts: dict,
+    card: str,
+    target: Path,
+    folds: Iterable[int],
+    progress: Callable[[int, int], None],
+) -> None:
+    """Writes the folder, whole or not at all.
+
+    Args:
+        models: ``results/{run}/models``; ensemble: ensemble.json; folds: that every model was trained on.
+        facts: of model.json but ``members`` and ``files``; card: text of README.md.
+        progress: called with (files written, files).
+    """
+    folds = list(folds)
+    copied = [(name, fold, file) for name in ensemble["members"] for fold in folds for file in MODEL_FILES]
+    digests = {}
+    with atomic_folder(target) as folder:
+        for done, (name, fold, file) in enumerate(copied, start=1):
+            place = Path("models") / name / f"fold{fold}" / file
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(models / name / f"fold{fold}" / file, folder / place)
+            digests[place.as_posix()] = _digest(folder / place)
+            progress(done, len(copied))
+        write_json(folder / "ensemble.json", ensemble)
+        digests["ensemble.json"] = _digest(folder / "ensemble.json")
+        version = {"format": "export", "version": FORMATS["export"][0]}
+        members = dict.fromkeys(ensemble["members"], folds)
+        write_json(folder / "model.json", {**version, **facts, "members": members, "files": digests})
+        write_text(folder / "README.md", card)
+
+
+def open_export(folder: str | Path) -> Exported:
+    """An exported ensemble, every file checked.
+
+    Raises:
+        InputError: not an exported folder, one of another version, or a file that is missing or not as it was written.
+    """
+    folder = Path(folder)
+    if not (folder / "model.json").is_file():
+        raise InputError(f"{folder}: is no exported model, model.json is missing; `snakemake export` makes one")
+    facts = read_json(folder / "model.json")
+    version, rule = FORMATS["export"]
+    found = (facts.get("format"), facts.get("version")) if isinstance(facts, dict) else (None, None)
+    if found != ("export", version):
+        raise InputError(f"{folder}/model.json: expected export version {version}, found {found[0]} version {found[1]}")
+    for name, digest in facts["files"].items():
+        path = resolve_inside(folder, name)
+        if not path.is_file():
+            raise InputError(f"{path}: is missing; copy the exported folder again, or run rule {rule} again")
+        if _digest(path) != digest:
+            raise InputError(f"{path}: is not as it was exported (SHA-256 differs); copy the exported folder again")
+    return Exported(folder, facts, read_json(folder / "ensemble.json"))
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,116 @@
+"""Evidence: where on a run's image, and at which ions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .style import BLACK, BLUE, GREY, INTENSITY, ORANGE, new_figure, tidy
+
+#: Ions named on a profile.
+NAMED = 6
+
+#: An overlay hides nothing: its strongest cell is this opaque. Shares are drawn by their square root, so that faint ones show.
+OPAQUE = 0.85
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What is drawn for one label.
+
+    Attributes:
+        title: above it.
+        masses: shares [masses]; cells: shares [masses, times]; curves: model → event curve [times].
+    """
+
+    title: str
+    masses: np.ndarray
+    cells: np.ndarray
+    curves: dict[str, np.ndarray]
+
+
+def axis_words(column: str, limits: Sequence[float] | None) -> tuple[str, tuple[float, float]]:
+    """Words and ends of the x axis: its own unit where all runs share it, else the share of the run."""
+    if limits:
+        return column, (float(limits[0]), float(limits[1]))
+    return f"{column} (share of the run)", (0.0, 1.0)
+
+
+def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, limits: Sequence[float] | None) -> Figure:
+    """A row a label: the TIC with the evidence over time, the image with the evidence on it, the evidence over m/z.
+
+    Args:
+        image: float32 [masses, times] after METHOD step 3; column, limits: of the x axis.
+    """
+    words, (low, high) = axis_words(column, limits)
+    masses, times = image.shape
+    extent = (low, high, -0.5, masses - 0.5)
+    x = np.linspace(low, high, times)
+    tic = np.maximum(image, 0).sum(axis=0)
+    tic = tic / max(tic.max(), np.finfo(np.float32).tiny)
+    row_height, head = 3.7, 0.15
+    figure = new_figure(9.5, row_height * len(panels) + head)
+    total = row_height * len(panels) + head
+    for number, panel in enumerate(panels):
+        bottom = total - head - row_height * (number + 1)
+
+        def place(left: float, low: float, width: float, height: float, bottom: float = bottom):
+            return figure.add_axes((left, (bottom + low) / total, width, height / total))
+
+        axes = place(0.075, 2.6, 0.60, 0.75)
+        axes.fill_between(
+            x, panel.cells.sum(axis=0) / max(panel.cells.sum(axis=0).max(), 1e-30), color=ORANGE, alpha=0.45, lw=0
+        )
+        axes.plot(x, tic, color=BLACK, lw=0.9, label="TIC")
+        for name, curve in panel.curves.items():
+            axes.plot(x, curve, color=BLUE, lw=0.9, ls="--", label=f"events of {name}")
+        axes.set_xlim(low, high)
+        axes.set_ylim(0, 1.05)
+        axes.set_xticklabels([])
+        tidy(axes, panel.title)
+        if number == 0:
+            axes.fill_between([], [], color=ORANGE, alpha=0.45, lw=0, label="evidence over time")
+            axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1.1), borderaxespad=0)
+        axes = place(0.075, 0.5, 0.60, 2.0)
+        shown = np.maximum(image, 0) ** 0.25
+        options = {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": "nearest"}
+        axes.imshow(shown, cmap=INTENSITY, vmin=0, vmax=1, **options)
+        opacity = np.sqrt(panel.cells / max(panel.cells.max(), 1e-30)) * OPAQUE
+        colour = np.array([int(ORANGE[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+        axes.imshow(np.dstack([np.broadcast_to(colour, (*opacity.shape, 3)), opacity]), **options)
+        tidy(axes, x=words, y="m/z")
+        axes = place(0.70, 0.5, 0.28, 2.0)
+        axes.barh(np.arange(masses), panel.masses, height=1.0, color=ORANGE)
+        for mass in np.argsort(-panel.masses)[:NAMED]:
+            if panel.masses[mass] > 0:
+                axes.text(panel.masses[mass], mass, f" {mass}", va="center", fontsize=8, color=BLACK)
+        axes.set_ylim(-0.5, masses - 0.5)
+        axes.set_xlim(0, max(panel.masses.max(), 1e-9) * 1.18)
+        axes.set_yticklabels([])
+        tidy(axes, x="share of the evidence")
+    return figure
+
+
+def label_figure(label: str, evidence: np.ndarray, spectrum: np.ndarray, samples: int) -> Figure:
+    """A label's mean evidence over m/z, and head to tail below it the mean mass spectrum of the same samples.
+
+    Args:
+        evidence: mean shares [masses]; spectrum: mean relative intensities [masses]; samples: how many they are.
+    """
+    figure = new_figure(9, 4)
+    axes = figure.add_axes((0.08, 0.13, 0.9, 0.78))
+    m = np.arange(len(evidence))
+    up = evidence / max(evidence.max(), 1e-30)
+    down = spectrum / max(spectrum.max(), 1e-30)
+    axes.vlines(m, 0, up, color=ORANGE, lw=1.6)
+    axes.vlines(m, 0, -down, color=GREY, lw=1.6)
+    for mass in np.argsort(-evidence)[: 2 * NAMED]:
+        if evidence[mass] > 0:
+            axes.text(mass, up[mass] + 0.02, str(mass), ha="center", fontsize=8)
+    axes.axhline(0, color=BLACK, lw=0.8)
+    axes.set_ylim(-1.1, 1.15)
+    axes.set_yticks([-1, -0.5, 0, 0.5, 1], ["1", "0.5", "0", "0.5", "1"])
+    axes.set_xlim(0, len(m))
+    tidy(axes, f"{label}: mean over {samples} true positives", "m/z", "mean spectrum        evidence")
+    return figure

@@ -1,0 +1,38 @@
+"""What all figures share. Colours are Okabe and Ito's, told apart by colour-blind readers, and dark enough for print."""
+
+import io
+
+from matplotlib.figure import Figure
+
+BLACK, ORANGE, BLUE, GREEN = "#000000", "#d55e00", "#0072b2", "#009e73"
+SKY, PINK, AMBER, GREY = "#56b4e9", "#cc79a7", "#e69f00", "#777777"
+CYCLE = (BLUE, ORANGE, GREEN, PINK, AMBER, SKY, BLACK, GREY)
+
+#: Of the images' intensities: dark is much, as on paper.
+INTENSITY = "Greys"
+
+#: Of values from 0 to 1 or so, and from −1 to 1.
+SEQUENTIAL, DIVERGING = "cividis", "PuOr_r"
+
+DPI = 100
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches; no pyplot, so nothing is global."""
+    return Figure(figsize=(width, height), dpi=DPI)
+
+
+def tidy(axes, title: str = "", x: str = "", y: str = "") -> None:
+    """Titles, and no frame at the top and right."""
+    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xlabel(x, fontsize=9)
+    axes.set_ylabel(y, fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def to_png(figure: Figure) -> bytes:
+    """PNG without a date, so that the same figure has the same bytes."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()

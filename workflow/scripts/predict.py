@@ -1,0 +1,30 @@
+"""Answers for new runs by an exported ensemble: predictions.csv, and a page a sample with the reasons."""
+
+from ionscape.answers import pages_of, predictions_csv, write_pages
+from ionscape.export import open_export
+from ionscape.gpu import lease
+from ionscape.jobs import stoppable
+from ionscape.predict import predict
+from ionscape.scripting import Progress, door, logger
+from ionscape.tables import write_text
+
+
+def main(job) -> None:
+    exported = open_export(job.params.model)
+    gpu = job.config["gpu"]
+    with stoppable() as stopping, lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping):
+        answers = predict(exported, job.params.new, job.threads, Progress("runs read"))
+        pages = pages_of(exported, answers, job.threads, Progress("models asked for reasons"))
+    write_pages(pages, job.output.pages, job.threads, Progress("pages written"))
+    write_text(job.output.predictions, predictions_csv(answers))
+    for run, problem in zip(answers.read.runs, answers.read.problems, strict=True):
+        if problem:
+            logger.warning("%s is not answered for: %s", run.sample_id, problem)
+    odd = sum(bool(phrases) for phrases in answers.read.warnings)
+    done = len(answers.read.fine)
+    logger.info("%d of %d runs answered, %d of them with a warning", done, len(answers.read.runs), odd)
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821
