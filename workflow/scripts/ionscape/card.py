@@ -16,9 +16,9 @@ snakemake predict --config model=THIS_FOLDER new=FOLDER_OR_FILES
 
 ## Intended use
 
-Runs of the same kind as the training data: the same sort of instrument, method and sample. An answer is a probability to be
-weighed by a person, with the evidence page beside it; it is no proof that a compound is there, and none of its absence. Runs
-that look unlike the training data are answered with a warning, and nothing is known of how good those answers are.
+Runs of the same kind as the training data: the same sort of instrument, method and sample. An answer is a probability to
+be weighed by a person, with the evidence page beside it; it is no proof that a compound is there, and none of its absence.
+Runs that look unlike the training data are answered with a warning, and nothing is known of how good those answers are.
 
 ## Honest numbers
 
@@ -82,10 +82,7 @@ def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dic
         rows.append(f"| {label} | {entry['positives']} | {entry['log_loss']:.4f} | {numbers} | {ece:.3f} |")
     grid, known = facts["grid"], facts["known"]
     families = {settings["family"] for settings in models.values()}
-    kernel = (
-        "\nIts kernel models are made of the training runs' own images, 16 or so bands of each: whoever has this folder has "
-        "a coarse copy of them.\n"
-    )
+    kernel = "\nIts kernel models hold the training runs' own images, in coarse bands of time, and so does this folder.\n"
     return CARD.format(
         run=facts["run"],
         models=len(ensemble["members"]),
@@ -140,6 +137,6 @@ def _origin(settings: dict) -> str:
     own = package.get("License")
     stated = own if own and own != "UNKNOWN" else "not stated by the package"
     return (
-        f"- `{backbone}`: ImageNet weights of the package {source} {package['Version']} ({package.get('Home-page')}), licence: "
-        f"{stated}; timm's entry of the same network: {licence}"
+        f"- `{backbone}`: ImageNet weights of the package {source} {package['Version']} ({package.get('Home-page')}), "
+        f"licence: {stated}; timm's entry of the same network: {licence}"
     )

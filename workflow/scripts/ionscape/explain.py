@@ -7,7 +7,7 @@ import numpy as np
 
 from .models.data import Evidence, Samples
 
-#: A member's fitted models: each with samples, and for every row of the pairs its row there, or −1 where this one has no say.
+#: A member's fitted models: each with samples, and for every row of the pairs its row there, or −1 where it has no say.
 Folds = Callable[[], Iterator[tuple[object, Samples, np.ndarray]]]
 
 

@@ -24,21 +24,20 @@ def read_mzml(path: Path) -> Columns:
         InputError: not mzML, damaged, or without an MS1 spectrum that holds a peak.
     """
     times, masses, intensities = [], [], []
-    spectrum = 0
+    seen = 0
     try:
         with pymzml.run.Reader(str(path)) as reader:
-            for spectrum, scan in enumerate(reader, start=1):
+            for scan in reader:
+                seen += 1
                 if scan.ms_level not in (1, None) or len(scan.mz) == 0:
                     continue
                 masses.append(np.asarray(scan.mz, dtype=np.float64))
                 intensities.append(np.asarray(scan.i, dtype=np.float64))
                 times.append(np.full(len(masses[-1]), scan.scan_time_in_minutes()))
     except (ElementTree.ParseError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as mzML after spectrum {spectrum}: {error}") from error
+        raise InputError(f"{path}: cannot be read as mzML after {seen} spectra: {error}") from error
     except Exception as error:  # pymzml tells a strange file from a good one by whatever fails first
-        raise InputError(
-            f"{path}: cannot be read as mzML after spectrum {spectrum}: {type(error).__name__}: {error}"
-        ) from error
+        raise InputError(f"{path}: cannot be read as mzML after {seen} spectra: {type(error).__name__}: {error}") from error
     if not times:
         raise InputError(f"{path}: holds no MS1 spectrum with peaks")
     return np.concatenate(times), np.concatenate(masses), np.concatenate(intensities)

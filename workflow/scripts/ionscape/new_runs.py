@@ -1,4 +1,4 @@
-"""Runs to be answered for: which files they are, and what is read of them; no labels, and metadata only if there are any."""
+"""Runs to be answered for: which files they are, and what is read of them. They have no labels, and need no metadata."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -12,8 +12,9 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { padding: .15rem .8rem; text-align: right }
 th { border-bottom: 1px solid #999 } th:first-child, td:first-child { text-align: left }
 td:has(.bar), td:has(.scale) { text-align: left } .bar { background: #4477aa; height: .8rem; display: inline-block }
-.scale { position: relative; width: 16rem; height: .9rem; background: #eee } .scale b { position: absolute; inset: 0 auto 0 0;
-background: #0072b2 } .scale i { position: absolute; top: -.1rem; width: 2px; height: 1.1rem; background: #d55e00 }
+.scale { position: relative; width: 16rem; height: .9rem; background: #eee }
+.scale b { position: absolute; inset: 0 auto 0 0; background: #0072b2 }
+.scale i { position: absolute; top: -.1rem; width: 2px; height: 1.1rem; background: #d55e00 }
 .note { border-left: .3rem solid #d55e00; padding-left: .6rem } img { max-width: 100% } th.sortable { cursor: pointer }
 """
 

@@ -74,8 +74,8 @@ def sample_page(page: SamplePage) -> str:
     parts += [f'<p class="note">{escape(note)}</p>' for note in page.notes]
     parts += [table(header, rows, raw=True), "<h2>What speaks for it</h2>"]
     parts.append(
-        "<p>Orange: share of the evidence of the ensemble's models, at which m/z and when. Black: total ion chromatogram of "
-        "the image. Dashed: events that a sequence model sees.</p>"
+        "<p>Orange: share of the evidence of the ensemble's models, at which m/z and when. Black: total ion chromatogram "
+        "of the image. Dashed: events that a sequence model sees.</p>"
         f'<img alt="{escape(words)}" src="data:image/png;base64,{picture}">'
     )
     for k, reason in page.reasons:

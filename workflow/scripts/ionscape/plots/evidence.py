@@ -11,7 +11,7 @@ from .style import BLACK, BLUE, GREY, INTENSITY, ORANGE, new_figure, tidy
 #: Ions named on a profile.
 NAMED = 6
 
-#: An overlay hides nothing: its strongest cell is this opaque. Shares are drawn by their square root, so that faint ones show.
+#: An overlay hides nothing: its strongest cell is this opaque. Shares are drawn by their square root: faint ones show.
 OPAQUE = 0.85
 
 
@@ -59,9 +59,8 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
             return figure.add_axes((left, (bottom + low) / total, width, height / total))
 
         axes = place(0.075, 2.6, 0.60, 0.75)
-        axes.fill_between(
-            x, panel.cells.sum(axis=0) / max(panel.cells.sum(axis=0).max(), 1e-30), color=ORANGE, alpha=0.45, lw=0
-        )
+        over_time = panel.cells.sum(axis=0)
+        axes.fill_between(x, over_time / max(over_time.max(), 1e-30), color=ORANGE, alpha=0.45, lw=0)
         axes.plot(x, tic, color=BLACK, lw=0.9, label="TIC")
         for name, curve in panel.curves.items():
             axes.plot(x, curve, color=BLUE, lw=0.9, ls="--", label=f"events of {name}")

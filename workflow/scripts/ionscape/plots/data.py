@@ -1,0 +1,94 @@
+"""The data set: which labels there are, what the chromatograms look like, what the models see of a run."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .evidence import axis_words
+from .style import BLACK, BLUE, CYCLE, INTENSITY, SEQUENTIAL, new_figure, tidy
+
+#: Chromatograms drawn one by one in a panel; the median is of all.
+DRAWN = 60
+
+
+def labels_figure(labels: Sequence[str], positives: dict[str, np.ndarray], together: np.ndarray) -> Figure:
+    """How many samples of each split have a label, and how often two labels come together.
+
+    Args:
+        positives: split → samples with each label [labels]; together: samples with both [labels, labels].
+    """
+    n = len(labels)
+    figure = new_figure(11.5, 1.8 + 0.34 * n)
+    axes = figure.add_axes((0.2, 0.16, 0.24, 0.72))
+    height = 0.8 / len(positives)
+    for number, (split, counts) in enumerate(positives.items()):
+        y = np.arange(n) + (number - (len(positives) - 1) / 2) * height
+        axes.barh(y, counts, height, color=CYCLE[number % len(CYCLE)], label=split)
+        for place, count in zip(y, counts, strict=True):
+            axes.text(count, place, f" {int(count)}", va="center", fontsize=7)
+    axes.set_yticks(range(n), labels, fontsize=8)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    tidy(axes, "Samples with a label", "samples")
+    axes = figure.add_axes((0.68, 0.16, 0.24, 0.72))
+    share = together / np.maximum(np.diag(together), 1)[:, None]
+    shown = axes.imshow(share, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    for row in range(n):
+        for column in range(n):
+            colour = BLACK if share[row, column] > 0.6 else "white"
+            axes.text(column, row, int(together[row, column]), ha="center", va="center", fontsize=7, color=colour)
+    axes.set_yticks(range(n), labels, fontsize=8)
+    axes.set_xticks(range(n), labels, fontsize=8, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_title("Both labels (number), of those with the row's (colour)", loc="left", fontsize=10)
+    bar = figure.colorbar(shown, cax=figure.add_axes((0.935, 0.16, 0.012, 0.72)))
+    bar.ax.tick_params(labelsize=8)
+    return figure
+
+
+def tic_figure(tics: dict[str, np.ndarray], column: str, limits: Sequence[float] | None) -> Figure:
+    """Total ion chromatograms of the images, a panel a group: some one by one, and the median of all.
+
+    Args:
+        tics: group → [n, times], each with a maximum of 1; column, limits: of the x axis.
+    """
+    words, (low, high) = axis_words(column, limits)
+    figure = new_figure(9.5, 0.6 + 1.9 * len(tics))
+    panels = figure.subplots(len(tics), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (group, curves) in zip(panels, tics.items(), strict=True):
+        x = np.linspace(low, high, curves.shape[1])
+        some = curves[:: max(1, len(curves) // DRAWN)][:DRAWN]
+        axes.plot(x, some.T, color=BLUE, lw=0.5, alpha=0.35)
+        axes.plot(x, np.median(curves, axis=0), color=BLACK, lw=1.5, label="median")
+        axes.set_xlim(low, high)
+        axes.set_ylim(0, 1.05)
+        axes.legend(fontsize=8, frameon=False, loc="upper right")
+        last = axes is panels[-1]
+        tidy(axes, f"{group}: {len(curves)} runs, {len(some)} drawn", words if last else "", "relative TIC")
+    figure.subplots_adjust(left=0.08, right=0.98, top=1 - 0.25 / (0.6 + 1.9 * len(tics)), bottom=0.12, hspace=0.35)
+    return figure
+
+
+def images_figure(title: str, images: dict[str, np.ndarray], column: str, limits: Sequence[float] | None) -> Figure:
+    """One run's image in several normalizations side by side; the fourth root of each is drawn, so that faint ions show.
+
+    Args:
+        images: normalization → float32 [masses, times]; column, limits: of the x axis.
+    """
+    words, (low, high) = axis_words(column, limits)
+    figure = new_figure(11.5, 3.6)
+    panels = figure.subplots(1, len(images), sharey=True)
+    for axes, (name, image) in zip(panels, images.items(), strict=True):
+        extent = (low, high, -0.5, len(image) - 0.5)
+        options = {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": "nearest"}
+        shown = axes.imshow(np.maximum(image, 0) ** 0.25, cmap=INTENSITY, vmin=0, vmax=1, **options)
+        tidy(axes, f"normalization {name}", words, "m/z" if axes is panels[0] else "")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    figure.subplots_adjust(left=0.06, right=0.92, top=0.84, bottom=0.15, wspace=0.08)
+    bar = figure.colorbar(shown, cax=figure.add_axes((0.935, 0.15, 0.012, 0.69)))
+    marks = np.array([0, 1e-4, 1e-2, 0.1, 1])
+    bar.set_ticks(marks**0.25, labels=[f"{mark:g}" for mark in marks])
+    bar.set_label("relative intensity", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    return figure
