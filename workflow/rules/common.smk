@@ -105,6 +105,8 @@ def exported_model(wildcards):
     """What identifies the exported folder that is to predict: no rule makes it, so that predicting never trains."""
     if not CONFIG["model"]:
         raise WorkflowError("predict: name an exported folder: --config model=FOLDER new=FOLDER (`snakemake export` makes one)")
+    if not Path(CONFIG["model"], "model.json").is_file():
+        raise WorkflowError(f"model: {CONFIG['model']!r} is no exported folder, it has no model.json (looked in {Path.cwd()})")
     return f"{CONFIG['model']}/model.json"
 
 

@@ -1,5 +1,7 @@
 """Packs a run's ensemble into one folder that predicts elsewhere, without the training data."""
 
+from pathlib import Path
+
 import pyarrow.compute as pc
 
 from ionscape.card import model_card
@@ -26,7 +28,7 @@ def main(job) -> None:
     models = {name: job.params.models[name] for name in ensemble["members"]}
     card = model_card(facts, metrics, ensemble, models, job.params.folds)
     progress = Progress("files exported")
-    export_ensemble(job.params.trained, ensemble, facts, card, job.output[0], range(job.params.folds), progress)
+    export_ensemble(Path(job.params.trained), ensemble, facts, card, job.output[0], range(job.params.folds), progress)
     logger.info("%s: %d models × %d folds; README.md there is its model card", job.output[0], len(models), job.params.folds)
 
 
