@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from .errors import InputError
 from .scheduler import given_by_slurm
@@ -70,6 +71,7 @@ def set_up(precision: str, threads: int, seed: int) -> None:
     """
     reference = precision == "reference"
     torch.set_num_threads(1 if reference else threads)
+    threadpool_limits(1 if reference else threads, "blas")
     torch.manual_seed(seed)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False

@@ -65,21 +65,21 @@ def explain(
     for done, (name, folds) in enumerate(members.items(), start=1):
         weight = np.asarray(weights[name], dtype=np.float64)
         for fitted, samples, place in folds():
-            for label in np.unique(labels):
-                asked = np.flatnonzero((labels == label) & (place[rows] >= 0)) if weight[label] > 0 else []
-                if not len(asked):
-                    continue
-                found: Evidence = fitted.evidence(samples.take(place[rows[asked]]), int(label))
-                masses[asked] += weight[label] * shares(found.masses)
-                of_masses[asked] += weight[label]
-                if found.image is not None:
-                    image[asked] += weight[label] * shares(found.image)
-                    of_image[asked] += weight[label]
-                for number, pair in enumerate(asked):
-                    if found.curve is not None:
-                        curves[pair].setdefault(name, []).append(found.curve[number])
-                    if found.top is not None:
-                        top[pair].setdefault(name, found.top[number])
+            asked = np.flatnonzero((weight[labels] > 0) & (place[rows] >= 0))
+            if not len(asked):
+                continue
+            found: Evidence = fitted.evidence(samples.take(place[rows[asked]]), labels[asked])
+            its = weight[labels[asked]]
+            masses[asked] += its[:, None] * shares(found.masses)
+            of_masses[asked] += its
+            if found.image is not None:
+                image[asked] += its[:, None, None] * shares(found.image)
+                of_image[asked] += its
+            for number, pair in enumerate(asked):
+                if found.curve is not None:
+                    curves[pair].setdefault(name, []).append(found.curve[number])
+                if found.top is not None:
+                    top[pair].setdefault(name, found.top[number])
         progress(done, len(members))
     masses /= np.maximum(of_masses, np.finfo(np.float64).tiny)[:, None]
     image /= np.maximum(of_image, np.finfo(np.float64).tiny)[:, None, None]

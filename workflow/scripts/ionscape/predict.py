@@ -108,7 +108,7 @@ def fitted_members(exported: Exported, read: ReadRuns, name: str, threads: int) 
         fitted = load_fold(exported.model(name, fold))
         if fitted.labels != exported.facts["labels"]:
             raise InputError(f"{exported.model(name, fold)}: was fitted to other labels than the ensemble")
-        set_up(getattr(fitted, "precision", "fp32"), threads, 0)
+        set_up(getattr(fitted, "precision", "reference"), threads, 0)
         if samples is None:
             inputs = inputs_of(read.images[rows], fitted.settings, exported.facts["features"])
             samples = Samples(ids, inputs, side, unknown)

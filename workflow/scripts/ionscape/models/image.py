@@ -123,11 +123,11 @@ class Model(NeuralModel):
         """float32 [n, labels], averaged over the widths."""
         return predict(self.network, samples, self.settings, self.precision)
 
-    def evidence(self, samples: Samples, label: int) -> Evidence:
+    def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
         """Grad-CAM++ (Chattopadhyay et al. 2018) at the middle width, in 0–1 of each sample's largest.
 
         A cell of the feature map is several masses wide. Of the masses in it, those that are there count: ``masses`` sums
-        Grad-CAM++ times the fourth root of the relative intensity over time.
+        Grad-CAM++ times the fourth root of the relative intensity over time. ``labels``: int [n], one a sample.
         """
         from .grad_cam import grad_cam_plus_plus
 
@@ -139,7 +139,7 @@ class Model(NeuralModel):
         for start in range(0, len(samples), EVIDENCE_BATCH):
             images = as_predicted(samples, slice(start, start + EVIDENCE_BATCH), self.settings, where)
             inputs = to_inputs(scale_intensity(images, self.settings["log_scaling"]), width)
-            found = grad_cam_plus_plus(self.network, layer, inputs, label)
+            found = grad_cam_plus_plus(self.network, layer, inputs, labels[start : start + EVIDENCE_BATCH])
             found = F.interpolate(found[:, None], images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
             there = images.sum(dim=1).cpu().clamp(min=0) ** 0.25
             maps.append(found.numpy())

@@ -128,16 +128,17 @@ class Model(LabelwiseModel):
         logits = kernel @ self.tensors["weights"] + np.outer(samples.side, self.tensors["side"]) + self.tensors["bias"]
         return logits.astype(np.float32)
 
-    def evidence(self, samples: Samples, label: int) -> Evidence:
+    def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
         """How each cell's share in the cosines with the training samples moves the logit, to first order; in logits.
 
         A view's cosine is a sum over cells, cos = Σ a·b, and the kernel exp(−width · (2 − 2 cos) / scale): its slope by the
         cosine, times the training sample's weight, times each cell's a·b, summed over training samples and views.
+        ``labels``: int [n], one a sample.
         """
         known = views_of(self.tensors["bands"], self.settings)
         asked = views_of(bands_of(samples.inputs, self.settings), self.settings)
         masses, bands = self.tensors["bands"].shape[1:]
-        width, weights = self.settings["width"], self.tensors["weights"][:, label]
+        width, weights = self.settings["width"], self.tensors["weights"].T[labels]
         result = np.zeros((len(samples), masses, bands))
         views = len(self.settings["views"])
         kept = np.arange(masses)

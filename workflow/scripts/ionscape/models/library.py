@@ -80,7 +80,8 @@ class Model(LabelwiseModel):
         match = spectra_of(samples.inputs, self.settings) @ self.tensors["spectra"].T
         return (match * self.tensors["slope"] + self.tensors["bias"]).astype(np.float32)
 
-    def evidence(self, samples: Samples, label: int) -> Evidence:
-        """What each m/z adds to the match, times the curve's slope: logits."""
-        parts = spectra_of(samples.inputs, self.settings) * self.tensors["spectra"][label] * self.tensors["slope"][label]
+    def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
+        """What each m/z adds to the match, times the curve's slope: logits. ``labels``: int [n], one a sample."""
+        known = self.tensors["spectra"][labels] * self.tensors["slope"][labels][:, None]
+        parts = spectra_of(samples.inputs, self.settings) * known
         return Evidence(parts.astype(np.float32))

@@ -127,27 +127,29 @@ class Model(NeuralModel):
 
         return in_batches(predicted, len(samples), len(self.labels), where)
 
-    def evidence(self, samples: Samples, label: int) -> Evidence:
+    def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
         """Integrated gradients (Sundararajan, Taly and Yan 2017, equation 1) from an empty image of the same side flag, in
-        logits; and the event curve."""
+        logits; and the event curve. ``labels``: int [n], one a sample."""
         where = next(self.network.parameters()).device
         self.network.eval()
         images, curves = [], []
         for start in range(0, len(samples), EVIDENCE_BATCH):
             inputs = self._as_predicted(samples, slice(start, start + EVIDENCE_BATCH), where)
+            chosen = torch.from_numpy(labels[start : start + EVIDENCE_BATCH]).to(where)
+            number = torch.arange(len(inputs), device=where)
             empty = torch.zeros_like(inputs)
             empty[:, -1] = inputs[:, -1]
             gradient = torch.zeros_like(inputs)
             for step in range(EVIDENCE_STEPS):
                 on_the_way = (empty + (step + 0.5) / EVIDENCE_STEPS * (inputs - empty)).requires_grad_()
                 with torch.backends.cudnn.flags(enabled=False):  # cuDNN's GRU has no gradient outside of training
-                    logit = self.network(on_the_way)[:, label].sum()
+                    logit = self.network(on_the_way)[number, chosen].sum()
                 gradient += torch.autograd.grad(logit, on_the_way)[0] / EVIDENCE_STEPS
             parts = ((inputs - empty) * gradient)[:, :-1]
             of_cells = parts.reshape(len(inputs), len(self.settings["scalings"]), self.shape[0], -1).sum(dim=1)
             images.append(of_cells.cpu().numpy())
             with torch.inference_mode():
-                events, weights = (part[:, label] for part in self.network.events(inputs))
+                events, weights = (part[number, chosen] for part in self.network.events(inputs))
             counting = weights / weights.amax(dim=1, keepdim=True)
             curve = (events.sigmoid() * counting).repeat_interleave(self.settings["stride"], dim=1)
             curves.append(curve[:, : self.shape[1]].cpu().numpy())

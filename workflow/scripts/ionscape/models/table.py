@@ -89,22 +89,17 @@ class Model(LabelwiseModel):
                 result[:, index] = x @ self.tensors[f"weight/{label}"] + self.tensors[f"bias/{label}"]
         return result
 
-    def evidence(self, samples: Samples, label: int) -> Evidence:
+    def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
         """What each column adds to the logit, relative to what is usual, summed over the columns of an m/z.
 
         LightGBM: SHAP values (Lundberg et al. 2020, TreeSHAP); logistic regression: weight times standardized value, which
-        is the same for a linear model of independent columns.
+        is the same for a linear model of independent columns. ``labels``: int [n], one a sample.
         """
         x = _columns(samples)
-        name = self.labels[label]
-        if f"trees/{name}" in self.tensors:
-            booster = lightgbm.Booster(model_str=self.tensors[f"trees/{name}"].tobytes().decode())
-            parts = booster.predict(x, pred_contrib=True, num_threads=1)[:, :-1]
-        elif f"weight/{name}" in self.tensors:
-            standardized = (x - self.tensors["scaler/mean"]) / self.tensors["scaler/scale"]
-            parts = standardized * self.tensors[f"weight/{name}"]
-        else:
-            parts = np.zeros_like(x)
+        parts = np.zeros(x.shape)
+        for label in np.unique(labels):
+            rows = labels == label
+            parts[rows] = self._contributions(x[rows], self.labels[label])
         masses, bands = self.inputs["masses"], self.inputs["bands"]
         of_mass = np.zeros((len(x), masses), dtype=np.float32)
         names = feature_names(masses, bands)
@@ -118,6 +113,15 @@ class Model(LabelwiseModel):
         order = np.argsort(-np.abs(parts), axis=1)[:, :NAMED]
         top = [[(columns[c], float(row[c])) for c in chosen] for row, chosen in zip(parts, order, strict=True)]
         return Evidence(of_mass, top=top)
+
+    def _contributions(self, x: np.ndarray, label: str) -> np.ndarray:
+        """Of each column, in logits: [n, columns]."""
+        if f"trees/{label}" in self.tensors:
+            booster = lightgbm.Booster(model_str=self.tensors[f"trees/{label}"].tobytes().decode())
+            return booster.predict(x, pred_contrib=True, num_threads=1)[:, :-1]
+        if f"weight/{label}" in self.tensors:
+            return (x - self.tensors["scaler/mean"]) / self.tensors["scaler/scale"] * self.tensors[f"weight/{label}"]
+        return np.zeros(x.shape)
 
 
 def _columns(samples: Samples) -> np.ndarray:

@@ -57,7 +57,9 @@ def walks_figure(paths: dict[str, list[dict]]) -> Figure:
             changed = sorted(set(step["members"]) ^ before) if number else (step["members"] if walk == "grow" else ["all"])
             sign = "+" if walk == "grow" else ("−" if number else "")
             words = f"{sign}{', '.join(changed)}"
-            axes.annotate(words, (sizes[number], losses[number]), (4, 6), textcoords="offset points", rotation=35, fontsize=7)
+            axes.annotate(
+                words, (sizes[number], losses[number]), (4, 6), textcoords="offset points", rotation=35, fontsize=7
+            )
         if walk == "drop":
             axes.invert_xaxis()
         axes.set_xticks(range(1, len(path) + 1))
@@ -107,7 +109,7 @@ def precision_recall_figure(labels: Sequence[str], truth: np.ndarray, probabilit
     for k, (axes, label) in enumerate(zip(panels, labels, strict=False)):
         y = truth[:, k]
         score = "no positives"
-        if 0 < y.sum():
+        if y.sum() > 0:
             precision, recall, _ = precision_recall_curve(y, probabilities[:, k])
             axes.step(recall, precision, where="post", color=CYCLE[0], lw=1.4)
             score = f"AP {average_precision_score(y, probabilities[:, k]):.3f}, {int(y.sum())} positives"

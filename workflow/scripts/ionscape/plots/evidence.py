@@ -66,7 +66,7 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
             axes.plot(x, curve, color=BLUE, lw=0.9, ls="--", label=f"events of {name}")
         axes.set_xlim(low, high)
         axes.set_ylim(0, 1.05)
-        axes.set_xticklabels([])
+        axes.tick_params(labelbottom=False)
         tidy(axes, panel.title)
         if number == 0:
             axes.fill_between([], [], color=ORANGE, alpha=0.45, lw=0, label="evidence over time")
@@ -80,13 +80,13 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
         axes.imshow(np.dstack([np.broadcast_to(colour, (*opacity.shape, 3)), opacity]), **options)
         tidy(axes, x=words, y="m/z")
         axes = place(0.70, 0.5, 0.28, 2.0)
-        axes.barh(np.arange(masses), panel.masses, height=1.0, color=ORANGE)
+        axes.fill_betweenx(np.arange(masses + 1) - 0.5, np.append(panel.masses, 0), step="post", color=ORANGE, lw=0)
         for mass in np.argsort(-panel.masses)[:NAMED]:
             if panel.masses[mass] > 0:
                 axes.text(panel.masses[mass], mass, f" {mass}", va="center", fontsize=8, color=BLACK)
         axes.set_ylim(-0.5, masses - 0.5)
         axes.set_xlim(0, max(panel.masses.max(), 1e-9) * 1.18)
-        axes.set_yticklabels([])
+        axes.tick_params(labelleft=False)
         tidy(axes, x="share of the evidence")
     return figure
 
