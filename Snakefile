@@ -18,17 +18,25 @@ localrules:
     simulate_example,
     assign_folds,
     collect_logits,
+    plot_data,
+    plot_training,
+    plot_ensemble,
+    provenance,
+
+
+report: "workflow/report/workflow.rst"
 
 
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/check.html",
         f"{RESULTS}/ensemble/submission.csv",
+        REPORT,
 
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/images.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/ensemble.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/predict.smk"

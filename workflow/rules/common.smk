@@ -25,6 +25,14 @@ config["gpu"] = CONFIG["gpu"]  # for train_fold's script: no param, as which dev
 
 MODELS = CONFIG["models"]
 PREDICTIONS = CONFIG["predictions"]
+REPORT = [
+    f"{RESULTS}/check.html",
+    f"{RESULTS}/report/labels.png",
+    f"{RESULTS}/report/trainings.html",
+    f"{RESULTS}/report/leaderboard.html",
+    f"{RESULTS}/report/samples",
+    f"{RESULTS}/report/provenance.html",
+]
 FOLDS = range(CONFIG["folds"]["count"])
 DATASET = CONFIG["dataset"]
 COLUMNS = {
@@ -104,9 +112,13 @@ def normalizations():
 def exported_model(wildcards):
     """What identifies the exported folder that is to predict: no rule makes it, so that predicting never trains."""
     if not CONFIG["model"]:
-        raise WorkflowError("predict: name an exported folder: --config model=FOLDER new=FOLDER (`snakemake export` makes one)")
+        raise WorkflowError(
+            "predict: name an exported folder: --config model=FOLDER new=FOLDER (`snakemake export` makes one)"
+        )
     if not Path(CONFIG["model"], "model.json").is_file():
-        raise WorkflowError(f"model: {CONFIG['model']!r} is no exported folder, it has no model.json (looked in {Path.cwd()})")
+        raise WorkflowError(
+            f"model: {CONFIG['model']!r} is no exported folder, it has no model.json (looked in {Path.cwd()})"
+        )
     return f"{CONFIG['model']}/model.json"
 
 

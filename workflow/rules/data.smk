@@ -38,7 +38,12 @@ rule check_dataset:
     output:
         samples=update(f"{RESULTS}/samples.parquet"),
         runs=update(f"{RESULTS}/runs.parquet"),
-        page=report(update(f"{RESULTS}/check.html"), category="Data"),
+        page=report(
+            update(f"{RESULTS}/check.html"),
+            caption="../report/check.rst",
+            category="1 Data",
+            labels={"figure": "what the check found"},
+        ),
     log:
         f"{RESULTS}/logs/check_dataset.log",
     benchmark:

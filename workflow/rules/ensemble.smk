@@ -47,7 +47,7 @@ rule fit_ensemble:
         nested=update(f"{RESULTS}/ensemble/nested.parquet"),
         submission=update(f"{RESULTS}/ensemble/submission.csv"),
         metrics=update(f"{RESULTS}/ensemble/metrics.json"),
-        leaderboard=report(update(f"{RESULTS}/ensemble/leaderboard.txt"), category="Ensemble"),
+        leaderboard=update(f"{RESULTS}/ensemble/leaderboard.txt"),
     log:
         f"{RESULTS}/logs/fit_ensemble.log",
     benchmark:

@@ -122,6 +122,7 @@ def summarize(
         "families": family_gains(
             y, theirs, fold, [families[name] for name in joined], {**settings, "method": method}, shrinkages
         ),
+        "walks": _named_paths(METHODS["select"](y, theirs, settings, shrinkages).facts["paths"], joined),
         "correlations": {"models": names, "logits": correlations(logits)},
         "replicates": replicates(
             y,
@@ -156,10 +157,7 @@ def _description(method: str, blend: Blend, names: list[str], labels: list[str],
     """ensemble.json: all that is needed to answer for a new sample from its models' probabilities."""
     facts = dict(blend.facts)
     if "paths" in facts:
-        facts["paths"] = {
-            walk: [{"members": [names[index] for index in subset], "loss": loss} for subset, loss in path]
-            for walk, path in facts["paths"].items()
-        }
+        facts["paths"] = _named_paths(facts["paths"], names)
     return {
         "method": method,
         "members": [names[index] for index in blend.members],
@@ -167,6 +165,14 @@ def _description(method: str, blend: Blend, names: list[str], labels: list[str],
         "bias": dict(zip(labels, blend.bias.tolist(), strict=True)),
         "clip": clip,
         **facts,
+    }
+
+
+def _named_paths(paths: dict[str, list[tuple[list[int], float]]], names: list[str]) -> dict[str, list[dict]]:
+    """METHOD's walks with the models' names: walk → list of ``members`` and ``loss``."""
+    return {
+        walk: [{"members": [names[index] for index in subset], "loss": loss} for subset, loss in path]
+        for walk, path in paths.items()
     }
 
 

@@ -1,6 +1,7 @@
 """``make status``: where every training of a run stands, from its files alone: Snakemake may run or not."""
 
 import argparse
+import csv
 import fcntl
 import json
 import sys
@@ -24,7 +25,8 @@ def training_status(results: Path) -> list[dict]:
         results: ``results/{run}``.
 
     Returns:
-        model, fold, state, and, as far as the training came: epoch, epochs, train_loss, validation_loss, best,
+        model, fold, state, starts (how often a job began it), host, gpu (its UUID, if any), and, as
+        far as it came: epoch, epochs, train_loss, validation_loss, best,
         samples_per_second, ends (seconds since the epoch; expected, while it runs).
 
     Raises:
@@ -40,7 +42,8 @@ def training_status(results: Path) -> list[dict]:
             start = lines[starts[-1]] if starts else {}
             finished = bool(lines) and "finished" in lines[-1]
             last = next((line for line in reversed(lines) if "epoch" in line), {})
-            row = {"epochs": start.get("epochs"), **last, "model": model, "fold": fold}
+            job = {name: start.get(name) for name in ("epochs", "host", "gpu")}
+            row = {**job, **last, "model": model, "fold": fold, "starts": len(starts)}
             row["state"] = _state(folder, bool(starts), finished)
             if row["state"] == "running" and lines[-1] is last:
                 row["ends"] = last["time"] + last["seconds_left"]
@@ -77,6 +80,28 @@ def _is_locked(path: Path) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def benchmarks(results: Path) -> dict[str, list[tuple[float, float]]]:
+    """Wall time (s) and peak resident memory (MB) of each job, by rule, a model being a rule of its own: from ``benchmarks``.
+
+    What Snakemake could not measure, as of a job of milliseconds, is 0.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    for path in sorted((results / "benchmarks").rglob("*.tsv")):
+        place = path.relative_to(results / "benchmarks").with_suffix("").parts
+        name = place[0] if place[0] != "train_fold" else f"train {place[1]}"
+        with open(path, encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream, delimiter="\t"):
+                found.setdefault(name, []).append((_measured(row.get("s")), _measured(row.get("max_rss"))))
+    return found
+
+
+def _measured(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
 
 
 def status_text(rows: list[dict]) -> str:

@@ -89,6 +89,12 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Writes bytes, such as a PNG, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_json(path: str | Path, content: dict) -> None:
     """Writes indented JSON atomically; NaN is not JSON and raises ValueError."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

@@ -124,10 +124,10 @@ class Model(NeuralModel):
         return predict(self.network, samples, self.settings, self.precision)
 
     def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
-        """Grad-CAM++ (Chattopadhyay et al. 2018) at the middle width, in 0–1 of each sample's largest.
+        """Grad-CAM++ (Chattopadhyay et al. 2018) at the middle width, in 0–1 of each sample's largest, of what is there.
 
-        A cell of the feature map is several masses wide. Of the masses in it, those that are there count: ``masses`` sums
-        Grad-CAM++ times the fourth root of the relative intensity over time. ``labels``: int [n], one a sample.
+        A cell of the feature map is several masses wide: Grad-CAM++ is multiplied with the fourth root of the relative
+        intensity, so that of the masses in it those count that the run has. ``labels``: int [n], one a sample.
         """
         from .grad_cam import grad_cam_plus_plus
 
@@ -135,13 +135,13 @@ class Model(NeuralModel):
         width = sorted(self.settings["widths"])[len(self.settings["widths"]) // 2]
         layer = self.network.layer_of_stride(EVIDENCE_STRIDE)
         self.network.eval()
-        maps, masses = [], []
+        maps = []
         for start in range(0, len(samples), EVIDENCE_BATCH):
             images = as_predicted(samples, slice(start, start + EVIDENCE_BATCH), self.settings, where)
             inputs = to_inputs(scale_intensity(images, self.settings["log_scaling"]), width)
             found = grad_cam_plus_plus(self.network, layer, inputs, labels[start : start + EVIDENCE_BATCH])
             found = F.interpolate(found[:, None], images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
             there = images.sum(dim=1).cpu().clamp(min=0) ** 0.25
-            maps.append(found.numpy())
-            masses.append((found * there).sum(dim=2).numpy())
-        return Evidence(np.concatenate(masses), np.concatenate(maps))
+            maps.append((found * there).numpy())
+        image = np.concatenate(maps)
+        return Evidence(image.sum(axis=2), image)

@@ -30,6 +30,17 @@ class Panel:
     curves: dict[str, np.ndarray]
 
 
+def named_ions(profile: np.ndarray, count: int, apart: float) -> list[int]:
+    """The m/z that get a name: the largest, but none closer than ``apart`` to a larger one."""
+    named: list[int] = []
+    for mass in np.argsort(-profile, kind="stable"):
+        if len(named) == count or profile[mass] <= 0:
+            break
+        if all(abs(int(mass) - other) >= apart for other in named):
+            named.append(int(mass))
+    return named
+
+
 def axis_words(column: str, limits: Sequence[float] | None) -> tuple[str, tuple[float, float]]:
     """Words and ends of the x axis: its own unit where all runs share it, else the share of the run."""
     if limits:
@@ -81,9 +92,8 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
         tidy(axes, x=words, y="m/z")
         axes = place(0.70, 0.5, 0.28, 2.0)
         axes.fill_betweenx(np.arange(masses + 1) - 0.5, np.append(panel.masses, 0), step="post", color=ORANGE, lw=0)
-        for mass in np.argsort(-panel.masses)[:NAMED]:
-            if panel.masses[mass] > 0:
-                axes.text(panel.masses[mass], mass, f" {mass}", va="center", fontsize=8, color=BLACK)
+        for mass in named_ions(panel.masses, NAMED, masses / 25):
+            axes.text(panel.masses[mass], mass, f" {mass}", va="center", fontsize=8, color=BLACK)
         axes.set_ylim(-0.5, masses - 0.5)
         axes.set_xlim(0, max(panel.masses.max(), 1e-9) * 1.18)
         axes.tick_params(labelleft=False)
@@ -104,9 +114,8 @@ def label_figure(label: str, evidence: np.ndarray, spectrum: np.ndarray, samples
     down = spectrum / max(spectrum.max(), 1e-30)
     axes.vlines(m, 0, up, color=ORANGE, lw=1.6)
     axes.vlines(m, 0, -down, color=GREY, lw=1.6)
-    for mass in np.argsort(-evidence)[: 2 * NAMED]:
-        if evidence[mass] > 0:
-            axes.text(mass, up[mass] + 0.02, str(mass), ha="center", fontsize=8)
+    for mass in named_ions(evidence, 2 * NAMED, len(m) / 40):
+        axes.text(mass, up[mass] + 0.02, str(mass), ha="center", fontsize=8)
     axes.axhline(0, color=BLACK, lw=0.8)
     axes.set_ylim(-1.1, 1.15)
     axes.set_yticks([-1, -0.5, 0, 0.5, 1], ["1", "0.5", "0", "0.5", "1"])

@@ -1,0 +1,243 @@
+# What people look at: pictures of data, trainings, ensemble and evidence. `snakemake --report report.html` binds them.
+
+
+rule report:
+    input:
+        REPORT,
+
+
+rule plot_data:
+    input:
+        samples=f"{RESULTS}/samples.parquet",
+        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+    output:
+        labels=report(
+            update(f"{RESULTS}/report/labels.png"),
+            caption="../report/labels.rst",
+            category="1 Data",
+            labels={"figure": "labels, and labels together"},
+        ),
+        tics=report(
+            update(f"{RESULTS}/report/tics.png"),
+            caption="../report/tics.rst",
+            category="1 Data",
+            labels={"figure": "total ion chromatograms"},
+        ),
+        samples=report(
+            update(directory(f"{RESULTS}/report/images")),
+            patterns=["{sample}.png"],
+            caption="../report/images.rst",
+            category="1 Data",
+            subcategory="Images of samples",
+            labels={"sample": "{sample}"},
+        ),
+    log:
+        f"{RESULTS}/logs/plot_data.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_data.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+        gpu=0,
+    params:
+        samples=CONFIG["report"]["samples"],
+    message:
+        "Drawing the data set"
+    script:
+        "../scripts/plot_data.py"
+
+
+rule plot_training:
+    input:
+        histories=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/history.parquet", model=MODELS, fold=FOLDS),
+    output:
+        curves=report(
+            update(directory(f"{RESULTS}/report/curves")),
+            patterns=["{model}.png"],
+            caption="../report/curves.rst",
+            category="2 Training",
+            subcategory="Learning curves",
+            labels={"model": "{model}"},
+        ),
+        jobs=report(
+            update(f"{RESULTS}/report/jobs.png"),
+            caption="../report/jobs.rst",
+            category="2 Training",
+            labels={"figure": "time and memory of all jobs"},
+        ),
+        trainings=report(
+            update(f"{RESULTS}/report/trainings.html"),
+            caption="../report/trainings.rst",
+            category="2 Training",
+            labels={"figure": "all trainings, and what was started again"},
+        ),
+    log:
+        f"{RESULTS}/logs/plot_training.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_training.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+        gpu=0,
+    params:
+        results=RESULTS,
+    message:
+        "Drawing the trainings"
+    script:
+        "../scripts/plot_training.py"
+
+
+rule plot_ensemble:
+    input:
+        samples=f"{RESULTS}/samples.parquet",
+        ensemble=f"{RESULTS}/ensemble/ensemble.json",
+        metrics=f"{RESULTS}/ensemble/metrics.json",
+        nested=f"{RESULTS}/ensemble/nested.parquet",
+    output:
+        leaderboard=report(
+            update(f"{RESULTS}/report/leaderboard.html"),
+            caption="../report/leaderboard.rst",
+            category="3 Leaderboard",
+            labels={"figure": "leaderboard, sortable"},
+        ),
+        correlations=report(
+            update(f"{RESULTS}/report/correlations.png"),
+            caption="../report/correlations.rst",
+            category="3 Leaderboard",
+            labels={"figure": "correlation of the models"},
+        ),
+        weights=report(
+            update(f"{RESULTS}/report/weights.png"),
+            caption="../report/weights.rst",
+            category="3 Leaderboard",
+            labels={"figure": "weights of the ensemble"},
+        ),
+        walks=report(
+            update(f"{RESULTS}/report/walks.png"),
+            caption="../report/walks.rst",
+            category="3 Leaderboard",
+            labels={"figure": "which models: grow and drop"},
+        ),
+        reliability=report(
+            update(f"{RESULTS}/report/reliability.png"),
+            caption="../report/reliability.rst",
+            category="4 Trust",
+            labels={"figure": "reliability diagrams"},
+        ),
+        precision_recall=report(
+            update(f"{RESULTS}/report/precision_recall.png"),
+            caption="../report/precision_recall.rst",
+            category="4 Trust",
+            labels={"figure": "precision and recall"},
+        ),
+    log:
+        f"{RESULTS}/logs/plot_ensemble.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_ensemble.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+        gpu=0,
+    params:
+        families={name: model["family"] for name, model in MODELS.items()},
+    message:
+        "Drawing the ensemble"
+    script:
+        "../scripts/plot_ensemble.py"
+
+
+rule explain:
+    input:
+        samples=f"{RESULTS}/samples.parquet",
+        folds=f"{RESULTS}/folds.parquet",
+        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+        oof=f"{RESULTS}/logits/oof.parquet",
+        ensemble=f"{RESULTS}/ensemble/ensemble.json",
+        nested=f"{RESULTS}/ensemble/nested.parquet",
+        weights=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors", model=MODELS, fold=FOLDS),
+    output:
+        means=update(f"{RESULTS}/evidence.parquet"),
+        mistakes=report(
+            update(directory(f"{RESULTS}/report/mistakes")),
+            patterns=["{sample}.html"],
+            caption="../report/mistakes.rst",
+            category="4 Trust",
+            subcategory="Most confident mistakes",
+            labels={"sample": "{sample}"},
+        ),
+        labels=report(
+            update(directory(f"{RESULTS}/report/evidence")),
+            patterns=["{label}.png"],
+            caption="../report/evidence.rst",
+            category="5 Evidence",
+            subcategory="Labels",
+            labels={"label": "{label}"},
+        ),
+        samples=report(
+            update(directory(f"{RESULTS}/report/samples")),
+            patterns=["{sample}.html"],
+            caption="../report/samples.rst",
+            category="5 Evidence",
+            subcategory="Samples",
+            labels={"sample": "{sample}"},
+        ),
+    log:
+        f"{RESULTS}/logs/explain.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/explain.tsv"
+    conda:
+        "../../envs/cuda.yaml"
+    threads: 8
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=1,
+    params:
+        report=CONFIG["report"],
+        features=CONFIG["features"],
+        models=f"{RESULTS}/models",
+        version=version("evidence"),
+    message:
+        "Asking the models which ions speak for their answers"
+    script:
+        "../scripts/explain.py"
+
+
+rule provenance:
+    input:
+        f"{RESULTS}/ensemble/metrics.json",
+    output:
+        report(
+            update(f"{RESULTS}/report/provenance.html"),
+            caption="../report/provenance.rst",
+            category="6 Provenance",
+            labels={"figure": "code, packages, machines, seeds, configuration"},
+        ),
+    log:
+        f"{RESULTS}/logs/provenance.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/provenance.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+        gpu=0,
+    params:
+        results=RESULTS,
+        config=CONFIG,
+        repository=workflow.basedir,
+    message:
+        "Writing down where the results come from"
+    script:
+        "../scripts/provenance.py"

@@ -1,0 +1,92 @@
+"""Which ions at what time speak for the ensemble's answers, out-of-fold: pages of some samples, and each label's mean."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ionscape.answers import write_pages
+from ionscape.compute import set_up
+from ionscape.evidence import choose, load_some, mean_evidence, out_of_fold
+from ionscape.explain import explain
+from ionscape.folds import folds_of
+from ionscape.gpu import lease
+from ionscape.jobs import stoppable
+from ionscape.metrics import probabilities_of
+from ionscape.models.data import Samples
+from ionscape.plots.evidence import label_figure
+from ionscape.plots.style import to_png
+from ionscape.results import Logits, stack_oof
+from ionscape.sample_pages import SamplePage
+from ionscape.scripting import Progress, door
+from ionscape.tables import atomic_folder, file_name, read_json, read_metadata, read_table, write_bytes, write_table
+
+
+def main(job) -> None:
+    samples, facts = read_table(job.input.samples, "samples")
+    labels = facts["labels"]
+    nested, _ = read_table(job.input.nested, "logits")
+    folds = folds_of(read_table(job.input.folds, "folds")[0])
+    ensemble = read_json(job.input.ensemble)
+    ids, members = nested["sample_id"].to_pylist(), ensemble["members"]
+    row_of = {sample: row for row, sample in enumerate(samples["sample_id"].to_pylist())}
+    rows = [row_of[sample] for sample in ids]
+    truth = np.column_stack([samples[label].to_numpy()[rows] for label in labels])
+    side = samples["side"].to_numpy()[rows].astype(np.int64)
+    probabilities = probabilities_of(np.column_stack([nested[label].to_numpy() for label in labels]))
+    oof = Logits.read(read_table(job.input.oof, "logits")[0], labels)
+    per_model = probabilities_of(stack_oof(oof, ids, folds))[[oof.models.index(name) for name in members]]
+
+    shown = job.params.report
+    choice = choose(truth, probabilities, shown["evidence"], shown["samples"], shown["mistakes"])
+    pairs = choice.pairs(probabilities)
+    chosen, images = load_some(job.input.images, {ids[row] for row, _ in pairs})
+    place = np.full(len(ids), -1)
+    place_of = {sample: n for n, sample in enumerate(chosen)}
+    for row, _ in pairs:
+        place[row] = place_of[ids[row]]
+    back = np.array([ids.index(sample) for sample in chosen])
+    some = Samples(chosen, images, side[back], truth[back].astype(np.float32))
+    fold = np.array([folds[sample] for sample in ids])
+    models, features = Path(job.params.models), job.params.features
+    gpu = job.config["gpu"]
+    with stoppable() as stopping, lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping):
+        set_up("fp32", job.threads, 0)
+        asked = {name: out_of_fold(models, name, some, fold, place, features) for name in members}
+        weights = {name: [ensemble["weights"][name][label] for label in labels] for name in members}
+        found = explain(pairs, asked, weights, images.shape[1:], Progress("models asked for reasons"))
+    reasons = dict(zip(pairs, found, strict=True))
+
+    means = mean_evidence(choice, reasons, images, place, labels)
+    write_table(means, job.output.means, "evidence")
+    with atomic_folder(job.output.labels) as folder:
+        for label, positives in choice.averaged.items():
+            part = means.filter([name == labels[label] for name in means["label"].to_pylist()])
+            evidence, spectrum = part["evidence"].to_numpy(), part["spectrum"].to_numpy()
+            figure = label_figure(labels[label], evidence, spectrum, len(positives))
+            write_bytes(folder / f"{file_name(labels[label])}.png", to_png(figure))
+
+    about = read_metadata(job.input.images[0], "images")
+    limits = about["axis_range"]
+
+    def page(row: int, notes: list[str]) -> SamplePage:
+        mine = [(label, reason) for (of, label), reason in reasons.items() if of == row]
+        mine.sort(key=lambda entry: -probabilities[row, entry[0]])
+        words = f"Validated in fold {fold[row]}; answers and evidence are of models that did not see it."
+        return SamplePage(
+            ids[row], words, notes, labels, probabilities[row], members, per_model[:, row], truth[row],
+            images[place[row]], about["axis"], limits, mine,
+        )  # fmt: skip
+
+    def mistake(row: int, label: int) -> list[str]:
+        given = "has" if truth[row, label] > 0.5 else "does not have"
+        return [f"Labelled: {given} {labels[label]}. The ensemble says {probabilities[row, label]:.3f}."]
+
+    progress = Progress("pages written")
+    write_pages([page(row, []) for row in choice.shown], job.output.samples, job.threads, progress)
+    wrong = [page(row, mistake(row, label)) for row, label in choice.mistakes.items()]
+    write_pages(wrong, job.output.mistakes, job.threads, progress)
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821

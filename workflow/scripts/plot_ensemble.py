@@ -1,0 +1,44 @@
+"""The leaderboard to sort, how the ensemble was put together, and how far to trust it."""
+
+import numpy as np
+
+from ionscape.metrics import probabilities_of
+from ionscape.plots.ensemble import (
+    correlations_figure,
+    precision_recall_figure,
+    reliability_figure,
+    walks_figure,
+    weights_figure,
+)
+from ionscape.plots.style import to_png
+from ionscape.report_pages import leaderboard_page
+from ionscape.scripting import door
+from ionscape.tables import read_json, read_table, write_bytes, write_text
+
+
+def main(job) -> None:
+    metrics, ensemble = read_json(job.input.metrics), read_json(job.input.ensemble)
+    nested, facts = read_table(job.input.nested, "logits")
+    samples, _ = read_table(job.input.samples, "samples")
+    labels, members = facts["labels"], ensemble["members"]
+    row_of = {sample: row for row, sample in enumerate(samples["sample_id"].to_pylist())}
+    rows = [row_of[sample] for sample in nested["sample_id"].to_pylist()]
+    truth = np.column_stack([samples[label].to_numpy()[rows] for label in labels])
+    probabilities = probabilities_of(np.column_stack([nested[label].to_numpy() for label in labels]))
+    weights = np.array([[ensemble["weights"][name][label] for label in labels] for name in members])
+    matrix = np.array(metrics["correlations"]["logits"])
+    figures = {
+        "correlations": correlations_figure(metrics["correlations"]["models"], matrix),
+        "weights": weights_figure(members, labels, weights),
+        "walks": walks_figure(metrics["walks"]),
+        "reliability": reliability_figure(metrics["calibration"]),
+        "precision_recall": precision_recall_figure(labels, truth, probabilities),
+    }
+    for name, figure in figures.items():
+        write_bytes(job.output[name], to_png(figure))
+    write_text(job.output.leaderboard, leaderboard_page(metrics, ensemble, job.params.families))
+
+
+if __name__ == "__main__":
+    with door(snakemake):  # noqa: F821
+        main(snakemake)  # noqa: F821
