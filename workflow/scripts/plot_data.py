@@ -23,13 +23,12 @@ def main(job) -> None:
     together = truth[known].T @ truth[known]
     write_bytes(job.output.labels, to_png(labels_figure(labels, positives, together)))
 
-    chosen = {}  # per label the samples with the fewest other labels: their images show that label alone
     ids = samples["sample_id"].to_pylist()
     others = np.where(known, truth.sum(axis=1), np.inf)
-    for k, label in enumerate(labels):
+    chosen = set()  # per label the samples with the fewest others: their images show that label alone
+    for k in range(len(labels)):
         rows = np.flatnonzero(known & (truth[:, k] > 0))
-        for row in rows[np.argsort(others[rows], kind="stable")][: job.params.samples]:
-            chosen.setdefault(ids[row], []).append(label)
+        chosen |= {ids[row] for row in rows[np.argsort(others[rows], kind="stable")][: job.params.samples]}
     about = read_metadata(job.input.images[0], "images")
     column, limits = about["axis"], about["axis_range"]
     tics = []
@@ -41,8 +40,8 @@ def main(job) -> None:
                 for sample, image in zip(names, images, strict=True):
                     if sample in chosen:
                         versions = {name: normalize(image, name) for name in NORMALIZATIONS}
-                        title = f"{sample}: {', '.join(label for label, y in zip(labels, truth[ids.index(sample)], strict=True) if y)}"
-                        figure = images_figure(title, versions, column, limits)
+                        has = [label for label, y in zip(labels, truth[ids.index(sample)], strict=True) if y]
+                        figure = images_figure(f"{sample}: {', '.join(has)}", versions, column, limits)
                         write_bytes(folder / f"{file_name(sample)}.png", to_png(figure))
     tics = np.concatenate(tics)
     write_bytes(job.output.tics, to_png(tic_figure({split: tics[rows] for split, rows in groups.items()}, column, limits)))

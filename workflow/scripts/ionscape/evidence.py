@@ -109,11 +109,6 @@ def mean_evidence(
         columns["evidence"] += masses.tolist()
         columns["spectrum"] += spectrum.tolist()
         columns["samples"] += [len(rows)] * len(masses)
-    types = {
-        "label": pa.string(),
-        "mz": pa.int32(),
-        "evidence": pa.float64(),
-        "spectrum": pa.float64(),
-        "samples": pa.int32(),
-    }
+    types = {"label": pa.string(), "mz": pa.int32(), "evidence": pa.float64(), "spectrum": pa.float64()}
+    types["samples"] = pa.int32()
     return pa.table({name: pa.array(columns[name], kind) for name, kind in types.items()})

@@ -11,6 +11,7 @@ FORMATS = {
     "folds": (1, "assign_folds"),
     "replicates": (1, "find_replicates"),
     "logits": (1, "train_fold / collect_logits"),
+    "metrics": (2, "fit_ensemble"),
     "history": (2, "train_fold"),
     "checkpoint": (1, "train_fold"),
     "evidence": (1, "explain"),

@@ -76,8 +76,8 @@ def leaderboard_page(metrics: dict, ensemble: dict, families: dict[str, str]) ->
     ]
     body = (
         f"<p>Out-of-fold on {metrics['samples']} samples. <b>ensemble (nested)</b> is the row to quote: how the models "
-        "are weighed was decided on the other folds each time. <b>ensemble (optimistic)</b> was fitted to the labels that it "
-        "is scored on. Intervals (from, to): 95 %, bootstrap over samples. Click a head to sort.</p>"
+        "are weighed was decided on the other folds each time. <b>ensemble (optimistic)</b> was fitted to the labels that "
+        "it is scored on. Intervals (from, to): 95 %, bootstrap over samples. Click a head to sort.</p>"
         + table(header, scores)
         + "<h2>Log loss by label</h2>"
         + table(["model", *labels], by_label)

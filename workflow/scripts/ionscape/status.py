@@ -83,7 +83,7 @@ def _is_locked(path: Path) -> bool:
 
 
 def benchmarks(results: Path) -> dict[str, list[tuple[float, float]]]:
-    """Wall time (s) and peak resident memory (MB) of each job, by rule, a model being a rule of its own: from ``benchmarks``.
+    """Wall time (s) and peak resident memory (MB) of each job, by rule and model: from ``benchmarks``.
 
     What Snakemake could not measure, as of a job of milliseconds, is 0.
     """

@@ -2,7 +2,10 @@
 
 import io
 
+import matplotlib
 from matplotlib.figure import Figure
+
+matplotlib.rcParams["text.parse_math"] = False  # a dollar in a sample's name is a dollar
 
 BLACK, ORANGE, BLUE, GREEN = "#000000", "#d55e00", "#0072b2", "#009e73"
 SKY, PINK, AMBER, GREY = "#56b4e9", "#cc79a7", "#e69f00", "#777777"
