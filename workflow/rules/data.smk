@@ -42,6 +42,7 @@ rule check_dataset:
             update(f"{RESULTS}/check.html"),
             caption="../report/check.rst",
             category="1 Data",
+            subcategory="Overview",
             labels={"figure": "what the check found"},
         ),
     log:

@@ -15,12 +15,14 @@ rule plot_data:
             update(f"{RESULTS}/report/labels.png"),
             caption="../report/labels.rst",
             category="1 Data",
+            subcategory="Overview",
             labels={"figure": "labels, and labels together"},
         ),
         tics=report(
             update(f"{RESULTS}/report/tics.png"),
             caption="../report/tics.rst",
             category="1 Data",
+            subcategory="Overview",
             labels={"figure": "total ion chromatograms"},
         ),
         samples=report(
@@ -66,12 +68,14 @@ rule plot_training:
             update(f"{RESULTS}/report/jobs.png"),
             caption="../report/jobs.rst",
             category="2 Training",
+            subcategory="Overview",
             labels={"figure": "time and memory of all jobs"},
         ),
         trainings=report(
             update(f"{RESULTS}/report/trainings.html"),
             caption="../report/trainings.rst",
             category="2 Training",
+            subcategory="Overview",
             labels={"figure": "all trainings, and what was started again"},
         ),
     log:
@@ -128,12 +132,14 @@ rule plot_ensemble:
             update(f"{RESULTS}/report/reliability.png"),
             caption="../report/reliability.rst",
             category="4 Trust",
+            subcategory="Overview",
             labels={"figure": "reliability diagrams"},
         ),
         precision_recall=report(
             update(f"{RESULTS}/report/precision_recall.png"),
             caption="../report/precision_recall.rst",
             category="4 Trust",
+            subcategory="Overview",
             labels={"figure": "precision and recall"},
         ),
     log:

@@ -8,9 +8,11 @@ import pyarrow.compute as pc
 from .dataset import Checked, Layout
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { padding: .15rem .8rem; text-align: right }
-th { border-bottom: 1px solid #999 } th:first-child, td:first-child { text-align: left }
+th { border-bottom: 1px solid #999; vertical-align: bottom }
+th:first-child, td:first-child { text-align: left }
+td:first-child { white-space: nowrap }
 td:has(.bar), td:has(.scale) { text-align: left } .bar { background: #4477aa; height: .8rem; display: inline-block }
 .scale { position: relative; width: 16rem; height: .9rem; background: #eee }
 .scale b { position: absolute; inset: 0 auto 0 0; background: #0072b2 }
@@ -37,7 +39,7 @@ def table(header: list[str], rows: list[list], raw: bool = False) -> str:
     def cell(value: object) -> str:
         return str(value) if raw else escape(str(value))
 
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    head = "".join(f"<th>{escape(name).replace('_', '_<wbr>')}</th>" for name in header)
     body = "".join("<tr>" + "".join(f"<td>{cell(value)}</td>" for value in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
 

@@ -19,12 +19,14 @@ def labels_figure(labels: Sequence[str], positives: dict[str, np.ndarray], toget
         positives: split → samples with each label [labels]; together: samples with both [labels, labels].
     """
     n = len(labels)
-    figure = new_figure(11.5, 1.8 + 0.34 * n)
-    axes = figure.add_axes((0.2, 0.16, 0.24, 0.72))
-    height = 0.8 / len(positives)
+    total = 2.4 + 0.34 * n
+    low, height = 1.7 / total, 0.34 * n / total
+    figure = new_figure(11.5, total)
+    axes = figure.add_axes((0.2, low, 0.24, height))
+    thick = 0.8 / len(positives)
     for number, (split, counts) in enumerate(positives.items()):
-        y = np.arange(n) + (number - (len(positives) - 1) / 2) * height
-        axes.barh(y, counts, height, color=CYCLE[number % len(CYCLE)], label=split)
+        y = np.arange(n) + (number - (len(positives) - 1) / 2) * thick
+        axes.barh(y, counts, thick, color=CYCLE[number % len(CYCLE)], label=split)
         for place, count in zip(y, counts, strict=True):
             axes.text(count, place, f" {int(count)}", va="center", fontsize=7)
     axes.set_yticks(range(n), labels, fontsize=8)
@@ -32,7 +34,7 @@ def labels_figure(labels: Sequence[str], positives: dict[str, np.ndarray], toget
     axes.margins(x=0.15)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
     tidy(axes, "Samples with a label", "samples")
-    axes = figure.add_axes((0.68, 0.16, 0.24, 0.72))
+    axes = figure.add_axes((0.66, low, 0.25, height))
     share = together / np.maximum(np.diag(together), 1)[:, None]
     shown = axes.imshow(share, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
     for row in range(n):
@@ -41,8 +43,8 @@ def labels_figure(labels: Sequence[str], positives: dict[str, np.ndarray], toget
             axes.text(column, row, int(together[row, column]), ha="center", va="center", fontsize=7, color=colour)
     axes.set_yticks(range(n), labels, fontsize=8)
     axes.set_xticks(range(n), labels, fontsize=8, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_title("Both labels (number), of those with the row's (colour)", loc="left", fontsize=10)
-    bar = figure.colorbar(shown, cax=figure.add_axes((0.935, 0.16, 0.012, 0.72)))
+    axes.set_title("Samples with both labels; colour: of the row's", loc="left", fontsize=10)
+    bar = figure.colorbar(shown, cax=figure.add_axes((0.925, low, 0.012, height)))
     bar.ax.tick_params(labelsize=8)
     return figure
 
@@ -85,8 +87,8 @@ def images_figure(title: str, images: dict[str, np.ndarray], column: str, limits
         shown = axes.imshow(np.maximum(image, 0) ** 0.25, cmap=INTENSITY, vmin=0, vmax=1, **options)
         tidy(axes, f"normalization {name}", words, "m/z" if axes is panels[0] else "")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    figure.subplots_adjust(left=0.06, right=0.92, top=0.84, bottom=0.15, wspace=0.08)
-    bar = figure.colorbar(shown, cax=figure.add_axes((0.935, 0.15, 0.012, 0.69)))
+    figure.subplots_adjust(left=0.06, right=0.9, top=0.84, bottom=0.15, wspace=0.08)
+    bar = figure.colorbar(shown, cax=figure.add_axes((0.912, 0.15, 0.012, 0.69)))
     marks = np.array([0, 1e-4, 1e-2, 0.1, 1])
     bar.set_ticks(marks**0.25, labels=[f"{mark:g}" for mark in marks])
     bar.set_label("relative intensity", fontsize=8)

@@ -72,11 +72,13 @@ def walks_figure(paths: dict[str, list[dict]]) -> Figure:
 def _grid(panels: int, columns: int = 4) -> tuple[Figure, np.ndarray]:
     columns = min(columns, panels)
     rows = -(-panels // columns)
-    figure = new_figure(2.7 * columns + 0.4, 2.6 * rows + 0.5)
+    figure = new_figure(2.7 * columns + 0.4, 2.7 * rows + 0.7)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for spare in axes[panels:]:
         spare.set_axis_off()
-    figure.subplots_adjust(left=0.07, right=0.98, top=1 - 0.35 / (2.6 * rows + 0.5), bottom=0.1, hspace=0.3, wspace=0.15)
+    figure.subplots_adjust(
+        left=0.07, right=0.98, top=1 - 0.5 / (2.7 * rows + 0.7), bottom=0.5 / (2.7 * rows + 0.7), hspace=0.42, wspace=0.15
+    )
     return figure, axes
 
 
@@ -92,7 +94,7 @@ def reliability_figure(calibration: dict[str, dict]) -> Figure:
         axes.plot(entry["probability"], entry["frequency"], "-o", color=BLUE, ms=4)
         for x, y, count in zip(entry["probability"], entry["frequency"], entry["count"], strict=True):
             axes.annotate(f"{count}", (x, y), (3, -9), textcoords="offset points", fontsize=6.5, color=BLACK)
-        tidy(axes, f"{label}, ECE {entry['ece']:.3f}", "probability", "frequency")
+        tidy(axes, f"{label}\nECE {entry['ece']:.3f}", "probability", "frequency")
         axes.title.set_fontsize(8)
         axes.set_xlim(-0.03, 1.08)
         axes.set_ylim(-0.05, 1.05)
