@@ -22,13 +22,11 @@ $(STAMP): $(strip $(LOCK))
 
 venv: $(STAMP) ## .venv with the pinned dependencies of LOCK
 
-run: $(STAMP) ## the example, from simulated runs to a leaderboard and a submission
-	$(BIN)/snakemake --cores all > .venv/run.out # which holds the leaderboard too
+run: $(STAMP) ## the example, from simulated runs to a leaderboard, a submission and report.html
+	@[ -t 2 ] && bars="--logger rich"; \
+	$(BIN)/snakemake --cores all --report report.html --report-after-run $$bars > .venv/run.out # which holds the leaderboard too
 	@cat results/example/ensemble/leaderboard.txt
-	@echo "Look at: results/example/check.html              what is in the data, and what is odd"
-	@echo "         results/example/ensemble/               metrics.json, ensemble.json, oof.parquet, submission.csv"
-	@echo "         results/example/models/MODEL/foldK/     weights, logits and history of each training"
-	@echo "Next:    README.md, 'Your own data'"
+	@echo "Report:  report.html"
 
 status: $(STAMP) ## where each training stands, of the run that was started last or of RUN=name
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m ionscape.status $(RUN)

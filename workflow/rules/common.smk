@@ -1,6 +1,7 @@
 # The configuration, the names made of it, and the helper functions of all rules.
 import re
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -18,6 +19,11 @@ try:
     CONFIG = load_config(config, WORKFLOW / "schemas")
     RESULTS = f"results/{CONFIG['run']}"
     DATA = find_files(CONFIG["dataset"], f"{RESULTS}/data")
+    NEW = []
+    if CONFIG["model"] or CONFIG["new"]:
+        from ionscape.new_runs import find_new  # half a second: only where it is asked
+
+        NEW = find_new(CONFIG["model"], CONFIG["new"])
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -50,11 +56,23 @@ GRID = {
 }
 
 
+STARTED = time.time()
+
+
 onstart:
     from ionscape.tables import write_json
 
     if not CONFIG["model"]:  # `predict` trains nothing
         write_json(f"{RESULTS}/logs/config.json", CONFIG)
+
+
+onsuccess:
+    from ionscape.closing import prediction_lines, run_lines
+
+    metrics, answers = Path(RESULTS, "ensemble", "metrics.json"), Path(PREDICTIONS, "predictions.csv")
+    for made, lines in ((metrics, run_lines), (answers, prediction_lines)):
+        if made.exists() and made.stat().st_mtime >= STARTED:
+            print(lines(made.parents[1] if made == metrics else made.parent), file=sys.stderr)
 
 
 wildcard_constraints:
@@ -112,23 +130,10 @@ def normalizations():
 def exported_model(wildcards):
     """What identifies the exported folder that is to predict: no rule makes it, so that predicting never trains."""
     if not CONFIG["model"]:
-        raise WorkflowError(
-            "predict: name an exported folder: --config model=FOLDER new=FOLDER (`snakemake export` makes one)"
-        )
-    if not Path(CONFIG["model"], "model.json").is_file():
-        raise WorkflowError(
-            f"model: {CONFIG['model']!r} is no exported folder, it has no model.json (looked in {Path.cwd()})"
-        )
+        raise WorkflowError("predict: name an exported folder and runs: --config model=FOLDER new=FOLDER-OR-FILES")
     return f"{CONFIG['model']}/model.json"
 
 
 def new_runs(wildcards):
-    """The runs that are to be answered for."""
-    from ionscape.new_runs import find_runs
-
-    if not CONFIG["new"]:
-        raise WorkflowError("predict: name the runs to answer for: --config model=FOLDER new=FOLDER-OR-FILES")
-    try:
-        return [str(run.path) for run in find_runs(CONFIG["new"], None) if run.path.is_file()]
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
+    """The runs that are to be answered for; what is missing among them is told in the predictions."""
+    return [str(run.path) for run in NEW if run.path.is_file()]

@@ -87,6 +87,21 @@ def find_runs(new: str | Path | Sequence[str | Path], side: dict[str, str] | Non
     return [NewRun(sample, path, flag) for sample, (_, path, _, flag) in zip(ids, found, strict=True)]
 
 
+def find_new(model: str | None, new: str | list[str] | None) -> list[NewRun]:
+    """The runs that ``snakemake predict`` is to answer for, when the workflow is parsed.
+
+    Raises:
+        InputError: one of the two without the other, ``model`` is no exported folder, or what :func:`find_runs` raises.
+    """
+    if model is None:
+        raise InputError("model: is missing; name the exported folder that is to predict: --config model=FOLDER new=…")
+    if not (Path(model) / "model.json").is_file():
+        raise InputError(f"model: {model!r} is no exported folder, it has no model.json (looked in {Path.cwd()})")
+    if new is None:
+        raise InputError("new: is missing; name the runs to answer for: --config model=… new=FOLDER-OR-FILES")
+    return find_runs(new, None)
+
+
 def _in_folder(folder: Path, side: dict[str, str] | None) -> list[tuple[str | None, Path, str, int]]:
     if (folder / METADATA).is_file():
         header, rows = read_rows(folder / METADATA, "the metadata", ["features_path"])

@@ -18,8 +18,9 @@ from .weights import weights_of
 HUB_ERRORS = ("LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "ConnectionError", "HfHubHTTPError")
 
 
-#: Grad-CAM++ looks at the last feature map of at most this stride: a cell of the very last is 32 masses wide.
-EVIDENCE_STRIDE = 8
+#: Grad-CAM++ looks at the last feature map of at most this stride: a cell of the very last is 32 masses wide, and earlier
+#: ones tell the labels less apart.
+EVIDENCE_STRIDE = 16
 
 #: Samples whose gradients are computed at once.
 EVIDENCE_BATCH = 16

@@ -1,0 +1,60 @@
+"""Facts of runs, and which new ones do not look like those that are known."""
+
+import numpy as np
+import pytest
+
+from ionscape.images import Grid
+from ionscape.run_facts import RunFacts, facts_table, known_ranges, run_facts, unlike
+from ionscape.runs import Run
+
+
+def run(axis, mass, intensity):
+    return Run(*(np.array(part, dtype=np.float64) for part in (axis, mass, intensity)), missing=3)
+
+
+def test_facts_of_a_run():
+    found = run_facts(run([0, 2, 1, 1, 2], [-1, 15.4, 15.5, 20, 3], [1, -2, 4, 8, 0]), Grid(16, 8, limits=(0, 1.5)))
+    assert vars(found) == {
+        "rows": 5,
+        "missing": 3,
+        "negative": 1,
+        "outside": 3,  # −1, 20, and 15.5, which rounds to 16
+        "off_axis": 2,
+        "scans": 3,
+        "axis_low": 0,
+        "axis_high": 2,
+        "mass_low": -1,
+        "mass_high": 20,
+        "total": 11,
+    }
+
+
+def test_known_ranges_and_the_table():
+    facts = [
+        RunFacts(scans=100, mass_low=1, mass_high=99, total=5.0),
+        RunFacts(scans=150, mass_low=2, mass_high=98, total=1.0),
+    ]
+    table = facts_table(["a", "b"], facts)
+    assert table.column_names == ["sample_id", *RunFacts.__annotations__]
+    assert table["scans"].to_pylist() == [100, 150]
+    assert known_ranges(table) == {"scans": [100, 150], "mass_low": [1, 2], "mass_high": [98, 99], "total": [1, 5]}
+
+
+RANGES = {"scans": [100, 200], "mass_low": [10, 12], "mass_high": [90, 100], "total": [1e6, 1e8]}
+LIKE = {"scans": 120, "mass_low": 11, "mass_high": 99, "total": 1e7}
+
+
+@pytest.mark.parametrize(
+    ("changes", "phrases"),
+    [
+        ({}, []),
+        ({"scans": 95}, []),  # a tenth of the range beyond it is as well
+        ({"scans": 90}, ["scans 90 (known: 100–200)"]),
+        ({"total": 7e5}, []),
+        ({"total": 1e5}, ["total ion current 100000 (known: 1e+06–1e+08)"]),
+        ({"total": 0.0}, ["total ion current 0 (known: 1e+06–1e+08)"]),
+        ({"mass_high": 101.1, "mass_low": 9}, ["lowest m/z 9 (known: 10–12)", "highest m/z 101.1 (known: 90–100)"]),
+    ],
+)
+def test_what_is_unlike_the_known_runs(changes, phrases):
+    assert unlike(RunFacts(**{**LIKE, **changes}), RANGES) == phrases
