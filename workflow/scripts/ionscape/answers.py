@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import joblib
@@ -28,7 +29,7 @@ def predictions_csv(answers: Answers) -> str:
 
 
 def pages_of(exported: Exported, answers: Answers, threads: int, progress: Callable[[int, int], None]) -> list[SamplePage]:
-    """The page of each run that is answered for; the evidence is the mean over all folds' models.
+    """The page of each run that is answered for; the evidence is of the first fold's models, the others' is much alike.
 
     Args:
         threads: of the networks; progress: called with (models asked, models).
@@ -40,7 +41,8 @@ def pages_of(exported: Exported, answers: Answers, threads: int, progress: Calla
     place[rows] = np.arange(len(rows))
 
     def folds_of(name: str) -> Callable[[], Iterator[tuple[object, Samples, np.ndarray]]]:
-        return lambda: ((fitted, samples, place) for fitted, samples in fitted_members(exported, read, name, threads))
+        folds = fitted_members(exported, read, name, threads)
+        return lambda: ((fitted, samples, place) for fitted, samples in islice(folds, 1))
 
     weights = {name: [exported.ensemble["weights"][name][label] for label in answers.labels] for name in answers.members}
     shape = read.images.shape[1:]

@@ -49,7 +49,7 @@ def explain(
 ) -> list[Reason]:
     """The reason of each (row, label): the mean of its models' shares, weighted as the ensemble weighs them.
 
-    A model's folds that have a say count alike: out-of-fold that is the one that did not see the sample, else all.
+    A model's folds that have a say count alike: out-of-fold that is the one that did not see the sample.
 
     Args:
         pairs: (row, index of a label) each.

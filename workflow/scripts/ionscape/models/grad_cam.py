@@ -15,10 +15,9 @@ def grad_cam_plus_plus(network: nn.Module, layer: nn.Module, inputs: torch.Tenso
     """Where the network sees each sample's label: float32 [n, height, width] in 0–1, on the CPU.
 
     Args:
-        inputs: [n, channels, height, width]; labels: index of each sample's.
+        inputs: [n, channels, height, width], of a network whose weights want no gradient; labels: index of each sample's.
         layer: the module of the network whose feature map is weighed.
     """
-    network.requires_grad_(False)  # the gradient by the feature map is wanted, not by the weights
     with GradCAMPlusPlus(network, [layer]) as cam:
         maps = cam(inputs.requires_grad_(), [ClassifierOutputTarget(int(label)) for label in labels])
     return torch.from_numpy(maps).float()

@@ -18,9 +18,11 @@ from .weights import weights_of
 HUB_ERRORS = ("LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "ConnectionError", "HfHubHTTPError")
 
 
-#: Grad-CAM++ looks at the last feature map of at most this stride: a cell of the very last is 32 masses wide, and earlier
-#: ones tell the labels less apart.
-EVIDENCE_STRIDE = 16
+#: Grad-CAM++ looks at the last feature map of at most this stride: a cell of the very last is 32 masses wide.
+EVIDENCE_STRIDE = 8
+
+#: Steps of the path from nothing to the sample along which gradients are averaged.
+EVIDENCE_STEPS = 4
 
 #: Samples whose gradients are computed at once.
 EVIDENCE_BATCH = 16
@@ -125,24 +127,36 @@ class Model(NeuralModel):
         return predict(self.network, samples, self.settings, self.precision)
 
     def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
-        """Grad-CAM++ (Chattopadhyay et al. 2018) at the middle width, in 0–1 of each sample's largest, of what is there.
+        """Which m/z: integrated gradients (Sundararajan, Taly and Yan 2017, equation 1) from an empty image, in logits.
+        Where on the image: Grad-CAM++ (Chattopadhyay et al. 2018), in 0–1 of each sample's largest, of what is there.
 
-        A cell of the feature map is several masses wide: Grad-CAM++ is multiplied with the fourth root of the relative
-        intensity, so that of the masses in it those count that the run has. ``labels``: int [n], one a sample.
+        A cell of Grad-CAM++'s feature map is several masses wide: it cannot tell ions apart, so ``masses`` is no sum of
+        ``image``. It is multiplied with the square root of the intensity above each mass's median, as a constant background
+        says nothing. Both are of the middle width. ``labels``: int [n], one a sample.
         """
-        from .grad_cam import grad_cam_plus_plus
+        from .grad_cam import grad_cam_plus_plus  # a second: only where it is asked
 
         where = next(self.network.parameters()).device
         width = sorted(self.settings["widths"])[len(self.settings["widths"]) // 2]
         layer = self.network.layer_of_stride(EVIDENCE_STRIDE)
-        self.network.eval()
-        maps = []
+        self.network.eval().requires_grad_(False)  # gradients by the images are wanted, not by the weights
+        maps, masses = [], []
         for start in range(0, len(samples), EVIDENCE_BATCH):
-            images = as_predicted(samples, slice(start, start + EVIDENCE_BATCH), self.settings, where)
-            inputs = to_inputs(scale_intensity(images, self.settings["log_scaling"]), width)
-            found = grad_cam_plus_plus(self.network, layer, inputs, labels[start : start + EVIDENCE_BATCH])
+            rows = slice(start, start + EVIDENCE_BATCH)
+            images = as_predicted(samples, rows, self.settings, where)
+            scaled = scale_intensity(images, self.settings["log_scaling"])
+            empty = scale_intensity(torch.zeros_like(images), self.settings["log_scaling"])
+            chosen = torch.from_numpy(labels[rows]).to(where)
+            gradient = torch.zeros_like(scaled)
+            for step in range(EVIDENCE_STEPS):
+                on_the_way = (empty + (step + 0.5) / EVIDENCE_STEPS * (scaled - empty)).requires_grad_()
+                logits = self.network(to_inputs(on_the_way, width))
+                logit = logits[torch.arange(len(logits), device=where), chosen].sum()
+                gradient += torch.autograd.grad(logit, on_the_way)[0] / EVIDENCE_STEPS
+            masses.append(((scaled - empty) * gradient).sum(dim=(1, 3)).cpu().numpy())
+            found = grad_cam_plus_plus(self.network, layer, to_inputs(scaled, width), labels[rows])
             found = F.interpolate(found[:, None], images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
-            there = images.sum(dim=1).cpu().clamp(min=0) ** 0.25
+            plain = images.sum(dim=1).cpu()
+            there = (plain - plain.median(dim=2, keepdim=True).values).clamp(min=0).sqrt()
             maps.append((found * there).numpy())
-        image = np.concatenate(maps)
-        return Evidence(image.sum(axis=2), image)
+        return Evidence(np.concatenate(masses), np.concatenate(maps))
