@@ -80,7 +80,7 @@ def test_every_figure_of_the_report_opens(example):
 
 
 FAMILIES = {
-    "image": ("lite0-root", 0.8),
+    "image": ("lite0-root", 0.75),
     "sequence": ("events", 0.75),
     "table": ("lightgbm", 0.85),
     "kernel": ("kernel", 0.9),
@@ -105,7 +105,7 @@ def test_evidence_is_at_the_ions_of_the_compounds(example, model, least):
     samples = Samples(ids, images, table["side"].to_numpy()[rows].astype(np.int64), truth.astype(np.float32))
     fold = np.array([folds[sample] for sample in ids])
     features = json.loads((run / "export/model.json").read_text())["features"]
-    asked = out_of_fold(run / "models", model, samples, fold, np.arange(len(ids)), features)
+    asked = out_of_fold(run / "models", model, samples, fold, np.arange(len(ids)), features, 1)
     pairs = [tuple(map(int, pair)) for pair in np.argwhere(truth > 0.5)]
     reasons = explain(pairs, {model: asked}, {model: np.ones(len(labels))}, images.shape[1:], lambda *done: None)
     ratios = []

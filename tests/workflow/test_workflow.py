@@ -126,14 +126,16 @@ def test_one_models_epochs_rerun_its_folds_and_what_follows(finished):
     folder, snakemake = finished
     config = yaml.safe_load((folder / "resources/presets/quick.yaml").read_text())
     config["models"]["lite0-mass"]["epochs"] = 2
+    pictures = dict.fromkeys(("plot_training", "plot_ensemble", "explain", "provenance"), 1)
+    expected = {"train_fold": 2, "collect_logits": 1, "fit_ensemble": 1, **pictures, "all": 1, "total": 9}
     (folder / "changed.yaml").write_text(yaml.safe_dump(config))
     planned = jobs(snakemake("--cores", "2", "--configfile", "changed.yaml", "-n"))
-    assert planned == {"train_fold": 2, "collect_logits": 1, "fit_ensemble": 1, "all": 1, "total": 5}
+    assert planned == expected
     config["models"]["lite0-mass"].pop("epochs")
     config["models"]["more-trees"] = {"family": "table", "trees": 30}
     (folder / "changed.yaml").write_text(yaml.safe_dump(config))
     planned = jobs(snakemake("--cores", "2", "--configfile", "changed.yaml", "-n"))
-    assert planned == {"train_fold": 2, "collect_logits": 1, "fit_ensemble": 1, "all": 1, "total": 5}
+    assert planned == expected
 
 
 def test_the_same_config_gives_the_same_logits(copy_of_finished):
@@ -223,7 +225,13 @@ def test_a_bad_run_is_one_message_and_leaves_earlier_results(copy_of_finished, l
 )
 def test_a_step_that_fails_leaves_earlier_results(copy_of_finished, broken, rule):
     folder, snakemake = copy_of_finished
-    call = (*QUICK, "--rerun-triggers", "mtime")  # a copied folder's library of spectra has another path
+    call = (
+        *QUICK,
+        "--until",
+        "fit_ensemble",
+        "--rerun-triggers",
+        "mtime",
+    )  # a copied folder's library of spectra has another path
     results = folder / "results/quick"
     path = min(results.glob(broken))
     whole, times = path.read_bytes(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
@@ -313,6 +321,7 @@ def test_the_flow(workflow):
     edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", graph)}
     flow = ["simulate_example", "check_dataset", "render_images", "normalize_images", "train_fold", "collect_logits"]
     assert set(pairwise([*flow, "fit_ensemble", "all"])) <= edges
+    assert {("fit_ensemble", "explain"), ("explain", "all"), ("plot_training", "all")} <= edges
     assert {("render_images", "extract_features"), ("extract_features", "train_fold")} <= edges
     assert {("check_dataset", "assign_folds"), ("assign_folds", "train_fold")} <= edges
     assert "digraph" in snakemake("--dag").stdout
@@ -324,7 +333,7 @@ def test_the_report(finished):
     assert (folder / "report.html").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("target", ["images", "train", "ensemble"])
+@pytest.mark.parametrize("target", ["images", "train", "ensemble", "report"])
 def test_named_targets(workflow, target):
     planned = jobs(workflow[1]("-n", target))
     assert planned[target] == 1

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from ionscape.answers import write_pages
-from ionscape.compute import set_up
 from ionscape.evidence import choose, load_some, mean_evidence, out_of_fold
 from ionscape.explain import explain
 from ionscape.folds import folds_of
@@ -50,8 +49,7 @@ def main(job) -> None:
     models, features = Path(job.params.models), job.params.features
     gpu = job.config["gpu"]
     with stoppable() as stopping, lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping):
-        set_up("fp32", job.threads, 0)
-        asked = {name: out_of_fold(models, name, some, fold, place, features) for name in members}
+        asked = {name: out_of_fold(models, name, some, fold, place, features, job.threads) for name in members}
         weights = {name: [ensemble["weights"][name][label] for label in labels] for name in members}
         found = explain(pairs, asked, weights, images.shape[1:], Progress("models asked for reasons"))
     reasons = dict(zip(pairs, found, strict=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from .compute import set_up
 from .explain import Folds, Reason
 from .fitting import inputs_of, load_fold
 from .images import stream_images
@@ -78,13 +79,14 @@ def out_of_fold(models: Path, name: str, samples: Samples, fold: np.ndarray, pla
     Args:
         models: ``results/{run}/models``; name: of the member.
         samples: the chosen ones, their inputs images after METHOD step 3; place: scored row → row there, or −1.
-        fold: of each scored row; features: the config's ``features``.
+        fold: of each scored row; features: the config's ``features``; threads: of networks that are in no reference mode.
     """
 
     def folds() -> Iterator[tuple[object, Samples, np.ndarray]]:
         fed = None
         for one in np.unique(fold):
             fitted = load_fold(models / name / f"fold{one}")
+            set_up(getattr(fitted, "precision", "reference"), threads, 0)
             if fed is None:
                 inputs = inputs_of(samples.inputs, fitted.settings, features)
                 fed = Samples(samples.ids, inputs, samples.side, samples.labels)
