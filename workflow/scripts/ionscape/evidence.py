@@ -73,7 +73,9 @@ def load_some(paths: Iterable[str], wanted: set[str]) -> tuple[list[str], np.nda
     return ids, np.concatenate(parts)
 
 
-def out_of_fold(models: Path, name: str, samples: Samples, fold: np.ndarray, place: np.ndarray, features: dict) -> Folds:
+def out_of_fold(
+    models: Path, name: str, samples: Samples, fold: np.ndarray, place: np.ndarray, features: dict, threads: int
+) -> Folds:
     """A member's folds for :func:`.explain.explain`: each has a say on the samples that it validates, and on no other.
 
     Args:

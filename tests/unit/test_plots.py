@@ -1,0 +1,70 @@
+"""Figures: they are drawn for what is usual and for what is odd, the same bytes each time, and say what they are told."""
+
+import numpy as np
+import pytest
+
+from ionscape.plots.data import images_figure, labels_figure, tic_figure
+from ionscape.plots.ensemble import (
+    correlations_figure,
+    precision_recall_figure,
+    reliability_figure,
+    walks_figure,
+    weights_figure,
+)
+from ionscape.plots.evidence import Panel, evidence_figure, label_figure, named_ions
+from ionscape.plots.style import to_png
+from ionscape.plots.training import curves_figure, jobs_figure
+
+RNG = np.random.default_rng(0)
+LABELS = ["a", "$b_{c", "<i>"]
+CELLS = RNG.random((20, 8))
+HISTORY = {"epoch": np.arange(1, 4), "train_loss": np.array([0.6, 0.4, 0.3]), "validation_loss": np.array([0.6, 0.35, 0.4])}
+BINS = {"ece": 0.1, "probability": [0.1, 0.9], "frequency": [0.0, 1.0], "count": [8, 2]}
+STEPS = [{"members": ["m"], "loss": 0.3}, {"members": ["m", "n"], "loss": 0.2}]
+FIGURES = {
+    "labels": lambda: labels_figure(LABELS, {"train": np.array([3, 0, 1]), "val": np.array([1, 1, 0])}, np.eye(3)),
+    "chromatograms": lambda: tic_figure({"train": RNG.random((70, 8)), "test": RNG.random((1, 8))}, "temp", [30, 1000]),
+    "images": lambda: images_figure("S$1", {"none": CELLS, "mass": -CELLS}, "time", None),
+    "curves": lambda: curves_figure("m", {0: HISTORY, 3: HISTORY}, {0: 2, 3: None}),
+    "jobs": lambda: jobs_figure(["render", "train m"], [[1.5, 20], [0]], [[100, 90], [0]]),
+    "correlations": lambda: correlations_figure(["m", "n"], np.array([[1, -0.5], [-0.5, 1]])),
+    "one model": lambda: correlations_figure(["m"], np.ones((1, 1))),
+    "weights": lambda: weights_figure(["m"], LABELS, np.array([[0, 0.5, 2.5]])),
+    "walks": lambda: walks_figure({"grow": STEPS, "drop": STEPS[::-1]}),
+    "reliability": lambda: reliability_figure({"all": BINS, **dict.fromkeys(LABELS, BINS)}),
+    "precision and recall": lambda: precision_recall_figure(LABELS, np.array([[1, 0, 1], [0, 0, 1]]), RNG.random((2, 3))),
+    "evidence": lambda: evidence_figure(
+        CELLS, [Panel("$a", CELLS.sum(axis=1), CELLS, {"m": RNG.random(8)}), Panel("b", np.zeros(20), np.zeros((20, 8)), {})],
+        "time", None,
+    ),
+    "a label": lambda: label_figure("$a", CELLS[:, 0], CELLS[:, 1], 7),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_it_is_drawn(figure):
+    content = to_png(figure())
+    assert content.startswith(b"\x89PNG")
+    assert len(content) > 4000
+
+
+def test_the_same_figure_has_the_same_bytes():
+    assert to_png(label_figure("a", CELLS[:, 0], CELLS[:, 1], 7)) == to_png(label_figure("a", CELLS[:, 0], CELLS[:, 1], 7))
+
+
+def test_ions_that_get_a_name():
+    profile = np.zeros(100)
+    profile[[43, 44, 58, 71, 90]] = [5, 4, 3, 2, 1]
+    assert named_ions(profile, 3, 1) == [43, 44, 58]
+    assert named_ions(profile, 3, 5) == [43, 58, 71]  # 44 is too close to a larger one
+    assert named_ions(profile, 9, 5) == [43, 58, 71, 90]
+
+
+def test_the_chosen_epoch_and_the_best_step_are_marked():
+    (validation,) = [axes for axes in curves_figure("m", {0: HISTORY}, {0: 2}).axes if axes.get_title(loc="left")[0] == "v"]
+    dots = [line.get_xydata().tolist() for line in validation.lines if line.get_marker() == "o"]
+    assert dots == [[[2, 0.35]]]
+    grow = walks_figure({"grow": STEPS, "drop": STEPS[::-1]}).axes[0]
+    ring = next(line for line in grow.lines if line.get_markerfacecolor() == "none")
+    assert ring.get_xydata().tolist() == [[2, 0.2]]
+    assert [text.get_text() for text in grow.texts] == ["+m", "+n"]
