@@ -17,7 +17,7 @@ from ionscape.plots.training import curves_figure, jobs_figure
 
 RNG = np.random.default_rng(0)
 LABELS = ["a", "$b_{c", "<i>"]
-CELLS = RNG.random((20, 8))
+CELLS, NONE = RNG.random((20, 8)), np.zeros((20, 8))
 HISTORY = {"epoch": np.arange(1, 4), "train_loss": np.array([0.6, 0.4, 0.3]), "validation_loss": np.array([0.6, 0.35, 0.4])}
 BINS = {"ece": 0.1, "probability": [0.1, 0.9], "frequency": [0.0, 1.0], "count": [8, 2]}
 STEPS = [{"members": ["m"], "loss": 0.3}, {"members": ["m", "n"], "loss": 0.2}]
@@ -34,8 +34,7 @@ FIGURES = {
     "reliability": lambda: reliability_figure({"all": BINS, **dict.fromkeys(LABELS, BINS)}),
     "precision and recall": lambda: precision_recall_figure(LABELS, np.array([[1, 0, 1], [0, 0, 1]]), RNG.random((2, 3))),
     "evidence": lambda: evidence_figure(
-        CELLS, [Panel("$a", CELLS.sum(axis=1), CELLS, {"m": RNG.random(8)}), Panel("b", np.zeros(20), np.zeros((20, 8)), {})],
-        "time", None,
+        CELLS, [Panel("$a", CELLS.sum(axis=1), CELLS, {"m": RNG.random(8)}), Panel("b", NONE[:, 0], NONE, {})], "time", None
     ),
     "a label": lambda: label_figure("$a", CELLS[:, 0], CELLS[:, 1], 7),
 }  # fmt: skip

@@ -24,7 +24,7 @@ def copy_of_the_workflow(folder: Path) -> Path:
 def snakemake_in(folder: Path) -> Snakemake:
     def call(*arguments: str, fails: bool = False) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "snakemake", *arguments]
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1500, check=False)
         said = result.stdout + result.stderr
         assert (result.returncode != 0) == fails, said
         assert "Traceback" not in said, said

@@ -91,6 +91,7 @@ rule plot_training:
         gpu=0,
     params:
         results=RESULTS,
+        models=list(MODELS),
     message:
         "Drawing the trainings"
     script:

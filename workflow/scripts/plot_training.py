@@ -22,7 +22,7 @@ def main(job) -> None:
         for model, of_folds in histories.items():
             write_bytes(folder / f"{model}.png", to_png(curves_figure(model, of_folds, chosen[model])))
     results = Path(job.params.results)
-    jobs = benchmarks(results)
+    jobs = benchmarks(results, job.params.models)
     seconds, megabytes = ([[entry[part] for entry in entries] for entries in jobs.values()] for part in (0, 1))
     write_bytes(job.output.jobs, to_png(jobs_figure(list(jobs), seconds, megabytes)))
     write_text(job.output.trainings, trainings_page(training_status(results)))

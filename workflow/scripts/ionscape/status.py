@@ -5,6 +5,7 @@ import csv
 import fcntl
 import json
 import sys
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -82,14 +83,16 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def benchmarks(results: Path) -> dict[str, list[tuple[float, float]]]:
-    """Wall time (s) and peak resident memory (MB) of each job, by rule and model: from ``benchmarks``.
+def benchmarks(results: Path, models: Collection[str]) -> dict[str, list[tuple[float, float]]]:
+    """Wall time (s) and peak resident memory (MB) of each job, by rule, and by model of these: from ``benchmarks``.
 
     What Snakemake could not measure, as of a job of milliseconds, is 0.
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for path in sorted((results / "benchmarks").rglob("*.tsv")):
         place = path.relative_to(results / "benchmarks").with_suffix("").parts
+        if place[0] == "train_fold" and place[1] not in models:
+            continue  # of an earlier configuration
         name = place[0] if place[0] != "train_fold" else f"train {place[1]}"
         with open(path, encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):

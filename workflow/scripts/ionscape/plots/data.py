@@ -56,7 +56,8 @@ def tic_figure(tics: dict[str, np.ndarray], column: str, limits: Sequence[float]
         tics: group → [n, times], each with a maximum of 1; column, limits: of the x axis.
     """
     words, (low, high) = axis_words(column, limits)
-    figure = new_figure(9.5, 0.6 + 1.9 * len(tics))
+    height = 0.75 + 1.9 * len(tics)
+    figure = new_figure(9.5, height)
     panels = figure.subplots(len(tics), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (group, curves) in zip(panels, tics.items(), strict=True):
         x = np.linspace(low, high, curves.shape[1])
@@ -68,7 +69,7 @@ def tic_figure(tics: dict[str, np.ndarray], column: str, limits: Sequence[float]
         axes.legend(fontsize=8, frameon=False, loc="upper right")
         last = axes is panels[-1]
         tidy(axes, f"{group}: {len(curves)} runs, {len(some)} drawn", words if last else "", "relative TIC")
-    figure.subplots_adjust(left=0.08, right=0.98, top=1 - 0.25 / (0.6 + 1.9 * len(tics)), bottom=0.12, hspace=0.35)
+    figure.subplots_adjust(left=0.08, right=0.98, top=1 - 0.25 / height, bottom=0.5 / height, hspace=0.35)
     return figure
 
 

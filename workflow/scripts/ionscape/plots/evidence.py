@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import BLACK, BLUE, GREY, INTENSITY, ORANGE, new_figure, tidy
+from .style import BLACK, BLUE, GREEN, GREY, INTENSITY, ORANGE, PINK, SKY, new_figure, tidy
 
 #: Ions named on a profile.
 NAMED = 6
@@ -73,8 +74,8 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
         over_time = panel.cells.sum(axis=0)
         axes.fill_between(x, over_time / max(over_time.max(), 1e-30), color=ORANGE, alpha=0.45, lw=0)
         axes.plot(x, tic, color=BLACK, lw=0.9, label="TIC")
-        for name, curve in panel.curves.items():
-            axes.plot(x, curve, color=BLUE, lw=0.9, ls="--", label=f"events of {name}")
+        for (name, curve), colour in zip(panel.curves.items(), cycle((BLUE, GREEN, PINK, SKY)), strict=False):
+            axes.plot(x, curve, color=colour, lw=0.9, ls="--", label=f"events of {name}")
         axes.set_xlim(low, high)
         axes.set_ylim(0, 1.05)
         axes.tick_params(labelbottom=False)

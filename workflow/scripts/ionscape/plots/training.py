@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from .style import BLACK, BLUE, CYCLE, GREY, new_figure, tidy
 
@@ -46,6 +47,8 @@ def jobs_figure(names: Sequence[str], seconds: Sequence[Sequence[float]], megaby
             axes.axhline(row, color=GREY, lw=0.3)
         if any(value > 0 for jobs in values for value in jobs):
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
         tidy(axes, title, unit)
     panels[0].set_yticks(range(len(names)), names, fontsize=8, color=BLACK)
     panels[0].invert_yaxis()
