@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ionscape.scripting import FitProgress
-from ionscape.status import status_text, training_status
+from ionscape.status import benchmarks, status_text, training_status
 from ionscape.tables import write_json
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
@@ -99,3 +99,21 @@ def test_the_command(tmp_path):
     unknown = status(tmp_path, "labb")
     assert unknown.returncode == 1
     assert unknown.stderr.startswith("results/labb: no run of that name has been started")
+
+
+def test_what_the_jobs_took(tmp_path):
+    header = "s\th:m:s\tmax_rss\tmax_vms\n"
+    for place, rows in {
+        "explain.tsv": ["12.5\t0:00:12\t410.2\t900"],
+        "render_images/1-of-2.tsv": ["1.5\t0:00:01\t90\t200"],
+        "render_images/2-of-2.tsv": ["2.5\t0:00:02\t-\t-"],  # too short to be measured
+        "train_fold/a/fold0.tsv": ["60\t0:01:00\t1000\t2000", "70\t0:01:10\tNA\tNA"],
+        "train_fold/gone/fold0.tsv": ["99\t0:01:39\t1\t1"],
+    }.items():
+        (tmp_path / "benchmarks" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "benchmarks" / place).write_text(header + "\n".join(rows) + "\n")
+    assert benchmarks(tmp_path, ["a", "b"]) == {
+        "explain": [(12.5, 410.2)],
+        "render_images": [(1.5, 90), (2.5, 0)],
+        "train a": [(60, 1000), (70, 0)],
+    }
