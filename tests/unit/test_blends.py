@@ -66,6 +66,7 @@ def test_a_wrong_model_gets_no_weight_and_a_strong_ridge_is_the_mean():
     three = np.concatenate([probabilities, wrong])
     weights = METHODS["weigh"](labels, three, {**SETTINGS, "ridge": 1e-6}, SHRINKAGES)
     assert weights.members == [0, 1]
+    assert Blend(np.zeros((3, 2)), np.ones(2), {}).members == [0, 1, 2]  # nothing was learnt: the bias answers
     held = METHODS["weigh"](labels, three, {**SETTINGS, "ridge": 1e6}, SHRINKAGES).weights
     np.testing.assert_allclose(held, 1 / 3, atol=1e-5)
 

@@ -171,6 +171,8 @@ def test_strings_of_the_command_line_elsewhere():
         images={"drop_masses": "[]"},
     )
     assert config["run"] == "2024"
+    assert load(new=20240115, model=7)["new"] == "20240115"  # folders named by a date
+    assert load(new=["a.csv", 5])["new"] == ["a.csv", "5"]
     assert config["dataset"]["axis"] == {"column": None, "limits": [30, 1000]}
     assert config["dataset"]["side"] == {"column": "instrument", "positive": "1"}
     assert config["folds"]["train_val"] is True

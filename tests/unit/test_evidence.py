@@ -133,7 +133,7 @@ def test_an_image_models_evidence_is_where_its_label_is():
         made[:, 44:60, 44:60] += labels[:, 1, None, None] * rng.random((len(labels), 16, 16))
         return made
 
-    how = {**test_models.IMAGE, "head": "full", "widths": [64], "mixup": 0, "mass_scaling": 0, "epochs": 25, "rate": 3e-3}
+    how = {**test_models.IMAGE, "head": "full", "widths": [64], "mixup": 0, "mass_scaling": 0, "epochs": 16, "rate": 4e-3}
     training = Samples([str(n) for n in range(160)], images(labels), np.zeros(160, np.int64), labels)
     torch.set_num_threads(1)
     model = image.Model.fit(training, training, LABELS, how, 1, [].append)
@@ -220,3 +220,37 @@ def test_the_mean_of_a_label():
         "spectrum": [0.375, 0.625],
         "samples": [2, 2],
     }
+
+
+@pytest.mark.parametrize("head", ["full", "mass_flat"])
+@pytest.mark.parametrize("backbone", ["hrnet_w18_small", "dpn48b", "resnet18", "regnetx_002", "tf_efficientnet_lite0"])
+def test_every_kind_of_backbone_tells_its_evidence(backbone, head):
+    """Of the presets' kinds: their layers have other names, and some give lists."""
+    how = {**test_models.IMAGE, "backbone": backbone, "head": head, "drop_path_rate": 0, "widths": [64]}
+    torch.manual_seed(0)
+    network = image.Model.build(how, (64, 40), 2, fresh=True)
+    images = np.random.default_rng(0).random((2, 64, 40), np.float32)
+    samples = Samples(["x", "y"], images, np.array([0, 1]), np.ones((2, 2), np.float32))
+    found = image.Model(network, how, (64, 40), LABELS, "fp32").evidence(samples, np.array([0, 1]))
+    assert found.image.shape == (2, 64, 40)
+    assert found.masses.shape == (2, 64)
+    assert np.isfinite(found.masses).all()
+    assert found.masses.any()
+    assert found.image.min() >= 0
+    inputs = torch.rand(1, 4, 64, 64)
+    outputs = []
+    layer = network.layer_of_stride(inputs, 8)
+    layer.register_forward_hook(lambda module, given, output: outputs.append(output.shape))
+    network(inputs)
+    assert [shape[2:] for shape in outputs] == [(8, 8)]
+
+
+def test_a_model_that_nothing_speaks_for_has_no_say():
+    samples = Samples(["x"], np.zeros((1, 3, 2), np.float32), np.zeros(1, np.int64), np.zeros((1, 1), np.float32))
+    against, speaking = Told(np.array([-1.0, -9, 0]), -np.ones((3, 2))), Told(np.array([0.0, 2, 2]))
+    members = {
+        "against": lambda: iter([(against, samples, np.zeros(1, np.int64))]),
+        "for": lambda: iter([(speaking, samples, np.zeros(1, np.int64))]),
+    }
+    (reason,) = explain([(0, 0)], members, {"against": [2.0], "for": [1.0]}, (3, 2), lambda *done: None)
+    np.testing.assert_allclose(reason.masses, [0, 0.5, 0.5])

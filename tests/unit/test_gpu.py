@@ -226,7 +226,7 @@ def test_a_job_without_a_gpu(monkeypatch, caplog, count, mask, warnings):
         assert device is None
         assert os.environ[MASK] == mask
     assert os.environ[MASK] == mask
-    assert [record.getMessage() for record in caplog.records] == ["no GPU is there: training on the CPU"] * warnings
+    assert [record.getMessage() for record in caplog.records] == ["no GPU is there: computing on the CPU"] * warnings
 
 
 @pytest.mark.parametrize("count", [0, 1])  # 0: asked for as gres

@@ -84,9 +84,10 @@ def test_file_names_are_apart_and_stay_in_their_folder():
     made = [file_name(name) for name in names]
     assert len(set(made)) == len(names)
     for name in made:
-        assert re.fullmatch(r"[A-Za-z0-9_.%~-]*", name)
+        assert re.fullmatch(r"[A-Za-z0-9_.~-]+", name)
         assert not name.startswith(".")
-        assert len(name) <= 200
+        assert len(name) <= 120
+    assert file_name("S0011") == "S0011"
 
 
 METRICS = {
@@ -145,7 +146,8 @@ def test_the_commit_of_a_folder_without_git(tmp_path):
 def test_the_last_lines(tmp_path):
     (tmp_path / "ensemble").mkdir()
     (tmp_path / "ensemble" / "metrics.json").write_text(json.dumps(METRICS))
-    said = run_lines(tmp_path)
+    said = run_lines(tmp_path, " --configfile lab.yaml")
+    assert "snakemake export --configfile lab.yaml, then" in said
     assert "log loss 0.2100 (95 %: 0.4000–0.6000), 0.42 of constant frequencies'; best single model: best, 0.2200" in said
     (tmp_path / "predictions.csv").write_text("sample_id,warning,problem\na,,\nb,odd,\nc,,broken\n")
     assert "2 of 3 runs answered, 1 with a warning, 1 could not be read" in prediction_lines(tmp_path)

@@ -37,11 +37,16 @@ def test_known_ranges_and_the_table():
     table = facts_table(["a", "b"], facts)
     assert table.column_names == ["sample_id", *RunFacts.__annotations__]
     assert table["scans"].to_pylist() == [100, 150]
-    assert known_ranges(table) == {"scans": [100, 150], "mass_low": [1, 2], "mass_high": [98, 99], "total": [1, 5]}
+    both = {"scans": [100, 150], "mass_low": [1, 2], "mass_high": [98, 99], "total": [1, 5]}
+    assert known_ranges(table, np.array([0, 0]), axis=False) == {"0": both}
+    apart = known_ranges(table, np.array([1, 0]), axis=True)
+    assert apart["1"]["scans"] == [100, 100]
+    assert apart["0"]["axis_high"] == [0, 0]
 
 
 RANGES = {"scans": [100, 200], "mass_low": [10, 12], "mass_high": [90, 100], "total": [1e6, 1e8]}
 LIKE = {"scans": 120, "mass_low": 11, "mass_high": 99, "total": 1e7}
+OTHER = {name: [low * 2, high * 2] for name, (low, high) in RANGES.items()}
 
 
 @pytest.mark.parametrize(
@@ -57,4 +62,16 @@ LIKE = {"scans": 120, "mass_low": 11, "mass_high": 99, "total": 1e7}
     ],
 )
 def test_what_is_unlike_the_known_runs(changes, phrases):
-    assert unlike(RunFacts(**{**LIKE, **changes}), RANGES) == phrases
+    assert unlike(RunFacts(**{**LIKE, **changes}), {"0": RANGES, "1": OTHER}, 0) == phrases
+
+
+def test_a_run_is_compared_with_those_of_its_side():
+    known, run = {"0": RANGES, "1": OTHER}, RunFacts(**{**LIKE, "scans": 300})
+    assert [unlike(run, known, side)[:1] for side in (0, None)] == [["scans 300 (known: 100–200)"], []]
+    assert [phrase.split(" (")[0] for phrase in unlike(run, known, 1)] == ["lowest m/z 11", "highest m/z 99"]
+
+
+def test_rounding_is_no_difference_and_units_are():
+    known = {"0": {**RANGES, "mass_low": [50.1, 50.1], "axis_low": [0, 10], "axis_high": [1700, 1800]}}
+    run = RunFacts(**{**LIKE, "mass_low": 50.0999985, "axis_low": 0, "axis_high": 30})  # minutes for seconds
+    assert unlike(run, known, 0) == ["end of the x axis 30 (known: 1700–1800)"]

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.workflow
 #: Largest size of the example's report, bytes.
 REPORT_BYTES = 15e6
 
-#: Of a compound's ions, those of at least this abundance are its own; of background gases, none are.
+#: Of a compound's ions, those of at least this abundance are its own.
 OWN_ION = 0.1
 
 
@@ -79,18 +79,20 @@ def test_every_figure_of_the_report_opens(example):
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?https?:", page)
 
 
+#: Family → (model, least share of answers whose evidence is rather at the ions of the label's compounds).
 FAMILIES = {
-    "image": ("lite0-root", 0.75),
+    "image": ("lite0-root", 0.55),
     "sequence": ("events", 0.75),
-    "table": ("lightgbm", 0.85),
-    "kernel": ("kernel", 0.9),
-    "linear": ("logistic-regression", 0.9),
+    "table": ("lightgbm", 0.75),
+    "kernel": ("kernel", 0.8),
+    "linear": ("logistic-regression", 0.8),
 }
 
 
 @pytest.mark.parametrize(("model", "least"), FAMILIES.values(), ids=FAMILIES)
-def test_evidence_is_at_the_ions_of_the_compounds(example, model, least):
-    """Out-of-fold, of what is labelled: the mean evidence of the compounds' own ions beats that of the run's other ions."""
+def test_evidence_is_at_the_ions_of_the_labels_compounds(example, model, least):
+    """Out-of-fold, of runs with several compounds: the evidence for a label is at the ions of the compounds that have it,
+    not at those of the others, which are as strong: the run's own spectrum tells no difference."""
     run = example[0] / "results/example"
     library = {compound.name: compound for compound in read_library(example[0] / "resources/ei_library.csv")}
     contents: dict[str, list] = {}
@@ -106,19 +108,23 @@ def test_evidence_is_at_the_ions_of_the_compounds(example, model, least):
     fold = np.array([folds[sample] for sample in ids])
     features = json.loads((run / "export/model.json").read_text())["features"]
     asked = out_of_fold(run / "models", model, samples, fold, np.arange(len(ids)), features, 1)
-    pairs = [tuple(map(int, pair)) for pair in np.argwhere(truth > 0.5)]
+
+    def own_and_others(row: int, label: int) -> tuple[list[int], list[int]]:
+        own, others = set(), set()
+        for compound in contents[ids[row]]:
+            ions = {int(m) for m in compound.masses[compound.abundances >= OWN_ION] if m < images.shape[1]}
+            (own if labels[label] in compound.families else others).update(ions)
+        return sorted(own - others), sorted(others - own)
+
+    def wins(profiles: list[np.ndarray]) -> float:
+        ions = (own_and_others(*pair) for pair in pairs)
+        return np.mean([p[own].mean() > p[others].mean() for p, (own, others) in zip(profiles, ions, strict=True)])
+
+    pairs = [pair for pair in map(tuple, np.argwhere(truth > 0.5).tolist()) if all(own_and_others(*pair))]
+    assert len(pairs) > 80
+    assert 0.4 < wins([images[row].max(axis=1) for row, _ in pairs]) < 0.6
     reasons = explain(pairs, {model: asked}, {model: np.ones(len(labels))}, images.shape[1:], lambda *done: None)
-    ratios = []
-    for (row, label), reason in zip(pairs, reasons, strict=True):
-        theirs = [compound for compound in contents[ids[row]] if labels[label] in compound.families]
-        own = {
-            int(m) for compound in theirs for m in compound.masses[compound.abundances >= OWN_ION] if m < images.shape[1]
-        }
-        others = [m for m in np.flatnonzero(images[row].max(axis=1) > 0) if m not in own]
-        ratios.append(reason.masses[sorted(own)].mean() / max(reason.masses[others].mean(), 1e-12))
-    assert len(ratios) > 200
-    assert np.mean(np.array(ratios) > 1) > least
-    assert np.median(ratios) > 2
+    assert wins([reason.masses for reason in reasons]) > least
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +153,14 @@ def test_all_formats_give_one_answer_and_a_broken_file_stops_nothing(example, ne
     given = ("--config", "model=results/example/export", f"new={new[0]}", "predictions=answers")
     said = snakemake("--cores", "2", "predict", *given)
     assert "broken is not answered for" in said.stderr + said.stdout
-    assert "4 of 5 runs answered, 0 with a warning, 1 could not be read" in said.stderr
+    assert "4 of 5 runs answered, 4 with a warning, 1 could not be read" in said.stderr
     answers = read_predictions(folder / "answers/predictions.csv")
     assert sorted(answers.index) == ["broken", "instrument", "instrument2", "packed", "run"]
     assert re.search(r"broken\.csv, line \d+: 2 values, the header has 3", answers.loc["broken", "problem"])
     submission = pd.read_csv(folder / "results/example/ensemble/submission.csv").set_index("sample_id")
     labels = list(submission.columns)
     assert (answers.loc["broken", labels] == "").all()
+    assert answers.loc["run", "warning"] == "derivatized is not told, taken as other than 1"
     expected = submission.loc[new[1]].to_numpy()
     for name in ("run", "packed", "instrument", "instrument2"):
         np.testing.assert_allclose(answers.loc[name, labels].astype(float), expected, atol=1e-4, err_msg=name)
@@ -173,7 +180,7 @@ def test_a_run_unlike_the_known_ones_is_answered_with_a_warning(example, tmp_pat
     read = predict(example[0] / "results/example/export", tmp_path).read
     assert [run.sample_id for run in read.runs] == ["short", "strong"]
     assert re.match(r"scans \d+ \(known: ", read.warnings[0][0])
-    assert [phrase.partition(" ")[0] for phrase in read.warnings[1]] == ["total"]
+    assert [phrase.partition(" ")[0] for phrase in read.warnings[1]] == ["total", "derivatized"]
 
 
 def test_an_exported_ensemble_answers_elsewhere_bit_for_bit(example, tmp_path):
@@ -190,12 +197,7 @@ def test_an_exported_ensemble_answers_elsewhere_bit_for_bit(example, tmp_path):
     written = read_predictions(elsewhere / "predictions/predictions.csv")
     np.testing.assert_allclose(written[here.labels].astype(float), here.probabilities, rtol=1e-5)
     assert not (elsewhere / "results").exists()  # nothing was simulated, nothing trained
-    assert {path.name for path in (elsewhere / "theirs").iterdir()} == {
-        "README.md",
-        "ensemble.json",
-        "model.json",
-        "models",
-    }
+    assert {path.name for path in model.glob("[!.]*")} == {"README.md", "ensemble.json", "model.json", "models"}
     card = (elsewhere / "theirs/README.md").read_text()
     metrics = json.loads((folder / "results/example/ensemble/metrics.json").read_text())
     assert f"{metrics['ensemble_nested']['log_loss']:.4f}" in card

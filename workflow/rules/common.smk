@@ -23,14 +23,14 @@ try:
     if CONFIG["model"] or CONFIG["new"]:
         from ionscape.new_runs import find_new  # half a second: only where it is asked
 
-        NEW = find_new(CONFIG["model"], CONFIG["new"])
+        NEW = find_new(CONFIG["model"], CONFIG["new"], CONFIG["predictions"])
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
 config["gpu"] = CONFIG["gpu"]  # for train_fold's script: no param, as which device trains is no reason to train again
 
 MODELS = CONFIG["models"]
-PREDICTIONS = CONFIG["predictions"]
+PREDICTIONS = Path(CONFIG["predictions"]).as_posix()
 REPORT = [
     f"{RESULTS}/check.html",
     f"{RESULTS}/report/labels.png",
@@ -70,9 +70,11 @@ onsuccess:
     from ionscape.closing import prediction_lines, run_lines
 
     metrics, answers = Path(RESULTS, "ensemble", "metrics.json"), Path(PREDICTIONS, "predictions.csv")
-    for made, lines in ((metrics, run_lines), (answers, prediction_lines)):
-        if made.exists() and made.stat().st_mtime >= STARTED:
-            print(lines(made.parents[1] if made == metrics else made.parent), file=sys.stderr)
+    given = "".join(f" --configfile {path}" for path in workflow.overwrite_configfiles)
+    if metrics.exists() and metrics.stat().st_mtime >= STARTED:
+        print(run_lines(Path(RESULTS), given), file=sys.stderr)
+    if answers.exists() and answers.stat().st_mtime >= STARTED:
+        print(prediction_lines(Path(PREDICTIONS)), file=sys.stderr)
 
 
 wildcard_constraints:
@@ -131,9 +133,10 @@ def exported_model(wildcards):
     """What identifies the exported folder that is to predict: no rule makes it, so that predicting never trains."""
     if not CONFIG["model"]:
         raise WorkflowError("predict: name an exported folder and runs: --config model=FOLDER new=FOLDER-OR-FILES")
-    return f"{CONFIG['model']}/model.json"
+    return Path(CONFIG["model"], "model.json").as_posix()
 
 
 def new_runs(wildcards):
-    """The runs that are to be answered for; what is missing among them is told in the predictions."""
-    return [str(run.path) for run in NEW if run.path.is_file()]
+    """The runs that are to be answered for; a path that cannot be an input of a rule is read all the same."""
+    paths = [str(run.path) for run in NEW if run.problem is None and run.path.is_file()]
+    return [path for path in paths if not {"{", "}"} & set(path)]

@@ -5,6 +5,7 @@ rule export:
     input:
         samples=f"{RESULTS}/samples.parquet",
         runs=f"{RESULTS}/runs.parquet",
+        folds=f"{RESULTS}/folds.parquet",
         ensemble=f"{RESULTS}/ensemble/ensemble.json",
         metrics=f"{RESULTS}/ensemble/metrics.json",
         weights=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors", model=MODELS, fold=FOLDS),

@@ -55,6 +55,7 @@ rule plot_data:
 rule plot_training:
     input:
         histories=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/history.parquet", model=MODELS, fold=FOLDS),
+        metrics=f"{RESULTS}/ensemble/metrics.json",
     output:
         curves=report(
             update(directory(f"{RESULTS}/report/curves")),

@@ -9,12 +9,12 @@ from ionscape.evidence import choose, load_some, mean_evidence, out_of_fold
 from ionscape.explain import explain
 from ionscape.folds import folds_of
 from ionscape.gpu import lease
-from ionscape.jobs import stoppable
+from ionscape.jobs import or_stop, stoppable
 from ionscape.metrics import probabilities_of
 from ionscape.models.data import Samples
 from ionscape.plots.evidence import label_figure
 from ionscape.plots.style import to_png
-from ionscape.results import Logits, stack_oof
+from ionscape.results import Logits, nested_answers, stack_oof
 from ionscape.sample_pages import SamplePage
 from ionscape.scripting import Progress, door
 from ionscape.tables import atomic_folder, file_name, read_json, read_metadata, read_table, write_bytes, write_table
@@ -23,15 +23,11 @@ from ionscape.tables import atomic_folder, file_name, read_json, read_metadata, 
 def main(job) -> None:
     samples, facts = read_table(job.input.samples, "samples")
     labels = facts["labels"]
-    nested, _ = read_table(job.input.nested, "logits")
     folds = folds_of(read_table(job.input.folds, "folds")[0])
     ensemble = read_json(job.input.ensemble)
-    ids, members = nested["sample_id"].to_pylist(), ensemble["members"]
-    row_of = {sample: row for row, sample in enumerate(samples["sample_id"].to_pylist())}
-    rows = [row_of[sample] for sample in ids]
-    truth = np.column_stack([samples[label].to_numpy()[rows] for label in labels])
+    members = ensemble["members"]
+    ids, rows, truth, probabilities = nested_answers(samples, read_table(job.input.nested, "logits")[0], labels)
     side = samples["side"].to_numpy()[rows].astype(np.int64)
-    probabilities = probabilities_of(np.column_stack([nested[label].to_numpy() for label in labels]))
     oof = Logits.read(read_table(job.input.oof, "logits")[0], labels)
     per_model = probabilities_of(stack_oof(oof, ids, folds))[[oof.models.index(name) for name in members]]
 
@@ -43,7 +39,7 @@ def main(job) -> None:
     place_of = {sample: n for n, sample in enumerate(chosen)}
     for row, _ in pairs:
         place[row] = place_of[ids[row]]
-    back = np.array([ids.index(sample) for sample in chosen])
+    back = np.array([ids.index(sample) for sample in chosen], dtype=np.int64)
     some = Samples(chosen, images, side[back], truth[back].astype(np.float32))
     fold = np.array([folds[sample] for sample in ids])
     models, features = Path(job.params.models), job.params.features
@@ -51,7 +47,8 @@ def main(job) -> None:
     with stoppable() as stopping, lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping):
         asked = {name: out_of_fold(models, name, some, fold, place, features, job.threads) for name in members}
         weights = {name: [ensemble["weights"][name][label] for label in labels] for name in members}
-        found = explain(pairs, asked, weights, images.shape[1:], Progress("models asked for reasons"))
+        progress = or_stop(Progress("models asked for reasons"), stopping)
+        found = explain(pairs, asked, weights, images.shape[1:], progress)
     reasons = dict(zip(pairs, found, strict=True))
 
     means = mean_evidence(choice, reasons, images, place, labels)
@@ -79,10 +76,11 @@ def main(job) -> None:
         given = "has" if truth[row, label] > 0.5 else "does not have"
         return [f"Labelled: {given} {labels[label]}. The ensemble says {probabilities[row, label]:.3f}."]
 
-    progress = Progress("pages written")
-    write_pages([page(row, []) for row in choice.shown], job.output.samples, job.threads, progress)
+    sure = [page(row, []) for row in choice.shown]
     wrong = [page(row, mistake(row, label)) for row, label in choice.mistakes.items()]
-    write_pages(wrong, job.output.mistakes, job.threads, progress)
+    for pages, target in ((sure, job.output.samples), (wrong, job.output.mistakes)):
+        with atomic_folder(target) as folder:
+            write_pages(pages, folder, job.threads, Progress("pages written"))
 
 
 if __name__ == "__main__":

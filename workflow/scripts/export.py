@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import pyarrow.compute as pc
+import numpy as np
 
 from ionscape.card import model_card
 from ionscape.export import export_ensemble
-from ionscape.formats import TRAIN
 from ionscape.run_facts import known_ranges
 from ionscape.scripting import Progress, door, logger
 from ionscape.tables import read_json, read_table
@@ -16,6 +15,9 @@ def main(job) -> None:
     samples, about = read_table(job.input.samples, "samples")
     runs, _ = read_table(job.input.runs, "runs")
     ensemble, metrics = read_json(job.input.ensemble), read_json(job.input.metrics)
+    folds, _ = read_table(job.input.folds, "folds")
+    trained = np.isin(samples["sample_id"].to_pylist(), folds["sample_id"].to_pylist())
+    side = samples["side"].to_numpy()[trained]
     facts = {
         "run": job.params.run,
         "labels": about["labels"],
@@ -23,7 +25,8 @@ def main(job) -> None:
         "grid": job.params.grid,
         "side": job.params.side,
         "features": job.params.features,
-        "known": known_ranges(runs.filter(pc.equal(samples["split"], TRAIN))),
+        "known": known_ranges(runs.filter(trained), side, job.params.grid["limits"] is not None),
+        "trained_on": int(trained.sum()),
     }
     models = {name: job.params.models[name] for name in ensemble["members"]}
     card = model_card(facts, metrics, ensemble, models, job.params.folds)

@@ -3,13 +3,11 @@
 import numpy as np
 
 from ionscape.images import stream_images
-from ionscape.normalization import normalize
+from ionscape.normalization import NORMALIZATIONS, normalize
 from ionscape.plots.data import images_figure, labels_figure, tic_figure
 from ionscape.plots.style import to_png
 from ionscape.scripting import door
 from ionscape.tables import atomic_folder, file_name, read_metadata, read_table, write_bytes
-
-NORMALIZATIONS = ("none", "mass", "time")
 
 
 def main(job) -> None:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ionscape.metrics import probabilities_of
 from ionscape.plots.ensemble import (
     correlations_figure,
     precision_recall_figure,
@@ -12,19 +11,16 @@ from ionscape.plots.ensemble import (
 )
 from ionscape.plots.style import to_png
 from ionscape.report_pages import leaderboard_page
+from ionscape.results import nested_answers
 from ionscape.scripting import door
 from ionscape.tables import read_json, read_table, write_bytes, write_text
 
 
 def main(job) -> None:
     metrics, ensemble = read_json(job.input.metrics), read_json(job.input.ensemble)
-    nested, facts = read_table(job.input.nested, "logits")
-    samples, _ = read_table(job.input.samples, "samples")
+    samples, facts = read_table(job.input.samples, "samples")
     labels, members = facts["labels"], ensemble["members"]
-    row_of = {sample: row for row, sample in enumerate(samples["sample_id"].to_pylist())}
-    rows = [row_of[sample] for sample in nested["sample_id"].to_pylist()]
-    truth = np.column_stack([samples[label].to_numpy()[rows] for label in labels])
-    probabilities = probabilities_of(np.column_stack([nested[label].to_numpy() for label in labels]))
+    _, _, truth, probabilities = nested_answers(samples, read_table(job.input.nested, "logits")[0], labels)
     weights = np.array([[ensemble["weights"][name][label] for label in labels] for name in members])
     matrix = np.array(metrics["correlations"]["logits"])
     figures = {

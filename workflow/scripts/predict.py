@@ -1,9 +1,11 @@
 """Answers for new runs by an exported ensemble: predictions.csv, and a page a sample with the reasons."""
 
-from ionscape.answers import pages_of, predictions_csv, write_pages
+from pathlib import Path
+
+from ionscape.answers import explain_answers, predictions_csv
 from ionscape.export import open_export
 from ionscape.gpu import lease
-from ionscape.jobs import stoppable
+from ionscape.jobs import or_stop, stoppable
 from ionscape.predict import predict
 from ionscape.scripting import Progress, door, logger
 from ionscape.tables import write_text
@@ -13,10 +15,11 @@ def main(job) -> None:
     exported = open_export(job.params.model)
     gpu = job.config["gpu"]
     with stoppable() as stopping, lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping):
-        answers = predict(exported, job.params.new, job.threads, Progress("runs read"))
-        pages = pages_of(exported, answers, job.threads, Progress("models asked for reasons"))
-    write_pages(pages, job.output.pages, job.threads, Progress("pages written"))
-    write_text(job.output.predictions, predictions_csv(answers))
+        reading, writing = (or_stop(Progress(words), stopping) for words in ("runs read", "pages written"))
+        without = Path(job.output.predictions).parent
+        answers = predict(exported, job.params.new, job.threads, reading, without)
+        write_text(job.output.predictions, predictions_csv(answers))
+        explain_answers(exported, answers, job.output.pages, job.threads, writing)
     for run, problem in zip(answers.read.runs, answers.read.problems, strict=True):
         if problem:
             logger.warning("%s is not answered for: %s", run.sample_id, problem)

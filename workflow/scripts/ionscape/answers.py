@@ -2,19 +2,21 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import joblib
 import numpy as np
 
-from .explain import explain
+from .explain import Folds, explain
 from .export import Exported
-from .models.data import Samples
 from .predict import Answers, fitted_members
 from .sample_pages import SamplePage, explained_labels, write_page
 from .tables import atomic_folder
+
+#: Runs whose evidence is held in memory at once.
+BLOCK = 256
 
 
 def predictions_csv(answers: Answers) -> str:
@@ -28,33 +30,33 @@ def predictions_csv(answers: Answers) -> str:
     return stream.getvalue()
 
 
-def pages_of(exported: Exported, answers: Answers, threads: int, progress: Callable[[int, int], None]) -> list[SamplePage]:
-    """The page of each run that is answered for; the evidence is of the first fold's models, the others' is much alike.
+def pages_of(exported: Exported, answers: Answers, threads: int, rows: np.ndarray) -> list[SamplePage]:
+    """The pages of some runs; the evidence is of the first fold's models, the others' is much alike.
 
     Args:
-        threads: of the networks; progress: called with (models asked, models).
+        threads: of the networks; rows: of runs that were answered for.
     """
-    read, rows = answers.read, answers.read.fine
+    read = answers.read
     chosen = {int(row): explained_labels(answers.probabilities[row]) for row in rows}
     pairs = [(row, label) for row, labels in chosen.items() for label in labels]
     place = np.full(len(read.runs), -1)
     place[rows] = np.arange(len(rows))
 
-    def folds_of(name: str) -> Callable[[], Iterator[tuple[object, Samples, np.ndarray]]]:
-        folds = fitted_members(exported, read, name, threads)
+    def first_fold(name: str) -> Folds:
+        folds = fitted_members(exported, read, rows, name, threads)
         return lambda: ((fitted, samples, place) for fitted, samples in islice(folds, 1))
 
     weights = {name: [exported.ensemble["weights"][name][label] for label in answers.labels] for name in answers.members}
-    shape = read.images.shape[1:]
-    reasons = explain(pairs, {name: folds_of(name) for name in answers.members}, weights, shape, progress)
+    members = {name: first_fold(name) for name in answers.members}
+    reasons = explain(pairs, members, weights, read.images.shape[1:], lambda done, total: None)
     of_row: dict[int, list] = {}
     for (row, label), reason in zip(pairs, reasons, strict=True):
         of_row.setdefault(row, []).append((label, reason))
     return [
         SamplePage(
             sample=read.runs[row].sample_id,
-            source=str(read.runs[row].path),
-            notes=[f"This run does not look like the training data: {phrase}." for phrase in read.warnings[row]],
+            source=f"{read.runs[row].file}. The evidence is of the first fold's models.",
+            notes=[f"Unlike the training data, or not known: {phrase}." for phrase in read.warnings[row]],
             labels=answers.labels,
             probabilities=answers.probabilities[row],
             members=answers.members,
@@ -69,13 +71,24 @@ def pages_of(exported: Exported, answers: Answers, threads: int, progress: Calla
     ]
 
 
-def write_pages(pages: list[SamplePage], target: str | Path, processes: int, progress: Callable[[int, int], None]) -> None:
-    """Writes all pages into one folder, whole or not at all, drawn by several processes.
+def explain_answers(
+    exported: Exported, answers: Answers, target: str | Path, threads: int, progress: Callable[[int, int], None]
+) -> None:
+    """Writes the page of every run that was answered for, whole or not at all: evidence by blocks of runs, for memory.
 
     Args:
-        progress: called with (pages written, pages).
+        threads: of the networks, and processes that draw; progress: called with (pages written, pages).
     """
+    rows, written = answers.read.fine, 0
     with atomic_folder(target) as folder:
-        jobs = (joblib.delayed(write_page)(page, folder) for page in pages)
-        for done, _ in enumerate(joblib.Parallel(processes, return_as="generator")(jobs), start=1):
-            progress(done, len(pages))
+        for start in range(0, len(rows), BLOCK):
+            pages = pages_of(exported, answers, threads, rows[start : start + BLOCK])
+            write_pages(pages, folder, threads, lambda done, _, before=written: progress(before + done, len(rows)))
+            written += len(pages)
+
+
+def write_pages(pages: list[SamplePage], folder: Path, processes: int, progress: Callable[[int, int], None]) -> None:
+    """Writes pages into a folder, drawn by several processes. progress: called with (pages written, pages)."""
+    jobs = (joblib.delayed(write_page)(page, folder) for page in pages)
+    for done, _ in enumerate(joblib.Parallel(processes, return_as="generator")(jobs), start=1):
+        progress(done, len(pages))

@@ -33,8 +33,9 @@ class Blend:
 
     @property
     def members(self) -> list[int]:
-        """The models that count, ascending."""
-        return np.flatnonzero(self.weights.max(axis=1) > 0).tolist()
+        """The models that count, ascending; all of them if none does."""
+        counting = np.flatnonzero(self.weights.max(axis=1) > 0)
+        return (counting if len(counting) else np.arange(len(self.weights))).tolist()
 
 
 def select(labels: np.ndarray, probabilities: np.ndarray, settings: dict, shrinkages: np.ndarray) -> Blend:

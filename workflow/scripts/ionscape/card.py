@@ -22,7 +22,8 @@ Runs that look unlike the training data are answered with a warning, and nothing
 
 ## Honest numbers
 
-Log loss over all labels, out-of-fold on {samples} labelled samples: no sample was scored by a model that saw it.
+Log loss over all labels, out-of-fold on {samples} labelled samples: no sample was scored by a model that was fitted to it.
+A network's epoch, unless its settings say `select: last`, is the one that scored best on these very samples.
 
 | | log loss | 95 % interval |
 |---|---|---|
@@ -37,7 +38,7 @@ Log loss over all labels, out-of-fold on {samples} labelled samples: no sample w
 
 ## Training data
 
-{samples} runs, {masses} masses × {times} bins of {axis}{limits}. Known runs: {known}.
+{trained_on} runs, {masses} masses × {times} bins of {axis}{limits}. Known runs: {known}.
 {kernel}
 ## Members
 
@@ -91,6 +92,7 @@ def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dic
         labels=len(facts["labels"]),
         label_names=", ".join(facts["labels"]),
         samples=metrics["samples"],
+        trained_on=facts["trained_on"],
         nested=nested["log_loss"],
         nested_low=nested["log_loss_interval"][0],
         nested_high=nested["log_loss_interval"][1],
@@ -104,11 +106,16 @@ def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dic
         times=grid["times"],
         axis=facts["columns"]["axis"],
         limits=f", {grid['limits'][0]:g}–{grid['limits'][1]:g}" if grid["limits"] else ", each run over its own range",
-        known="; ".join(f"{name} {low:.4g}–{high:.4g}" for name, (low, high) in known.items()),
+        known="; ".join(_ranges(flag, ranges, len(known)) for flag, ranges in known.items()),
         kernel=kernel if "kernel" in families else "",
         members="\n".join(_member(name, settings, ensemble["weights"][name]) for name, settings in models.items()),
         weights="\n".join(sorted({_origin(settings) for settings in models.values()})),
     )
+
+
+def _ranges(flag: str, ranges: dict[str, list[float]], groups: int) -> str:
+    words = ", ".join(f"{name} {low:.4g}–{high:.4g}" for name, (low, high) in ranges.items())
+    return words if groups == 1 else f"side flag {flag}: {words}"
 
 
 def _member(name: str, settings: dict, weights: dict[str, float]) -> str:

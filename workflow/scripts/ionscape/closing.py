@@ -6,8 +6,12 @@ from pathlib import Path
 from .tables import read_json
 
 
-def run_lines(results: Path) -> str:
-    """Of a run that fitted its ensemble: ``results`` is ``results/{run}``."""
+def run_lines(results: Path, given: str) -> str:
+    """Of a run that fitted its ensemble.
+
+    Args:
+        results: ``results/{run}``; given: what names its configuration on the command line, `` --configfile FILE``.
+    """
     metrics = read_json(results / "ensemble" / "metrics.json")
     nested, base = metrics["ensemble_nested"], metrics["baseline"]["log_loss"]
     low, high = nested["log_loss_interval"]
@@ -15,8 +19,8 @@ def run_lines(results: Path) -> str:
     return (
         f"Result:  log loss {nested['log_loss']:.4f} (95 %: {low:.4f}–{high:.4f}), {nested['log_loss'] / base:.2f} of "
         f"constant frequencies'; best single model: {best}, {entry['log_loss']:.4f}\n"
-        f"Look at: snakemake --report report.html   (one page with everything), {results}/ensemble/leaderboard.txt\n"
-        f"Next:    snakemake export, then: snakemake predict --config model={results}/export new=FOLDER-OR-FILES"
+        f"Look at: snakemake --report report.html{given}   (one page with everything), {results}/ensemble/leaderboard.txt\n"
+        f"Next:    snakemake export{given}, then: snakemake predict --config model={results}/export new=FOLDER-OR-FILES"
     )
 
 

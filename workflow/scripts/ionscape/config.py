@@ -116,8 +116,8 @@ def _coerce(value: Any, schema: dict) -> Any:
         value = parsed
     if isinstance(value, float) and value.is_integer() and "integer" in kinds:
         return int(value)  # JSON schema takes 20.0 as an integer
-    if isinstance(value, int | float) and not isinstance(value, bool) and kinds == ["string"]:
-        return str(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and "string" in kinds:
+        return value if {"integer", "number"} & set(kinds) else str(value)
     if isinstance(value, dict):
         inner, other = schema.get("properties", {}), schema.get("additionalProperties")
         other = other if isinstance(other, dict) else {}

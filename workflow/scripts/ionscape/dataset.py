@@ -18,7 +18,7 @@ from .runs import read_run
 from .tables import read_rows
 
 #: Columns of our own tables beside the labels'.
-RESERVED = {"split", "side", "group", "path", "md5", "n_rows", "predict", "model", "fold"}
+RESERVED = {"split", "side", "group", "path", "md5", "n_rows", "predict", "model", "fold", "file", "warning", "problem"}
 
 #: sample_id becomes part of messages and tables, never of a path; still, it stays one printable word.
 SAMPLE_ID = re.compile(r"[^\s,\"/\\]+")
@@ -31,7 +31,7 @@ class Layout:
     Attributes:
         root: folder that holds the runs.
         metadata, labels, submission_format: paths of the small CSVs; ``submission_format`` None if there is none.
-        columns: names of ``axis``, ``mass`` and ``intensity`` in a run's CSV.
+        columns: names of ``axis``, ``mass``, ``intensity`` and ``time`` in a run's CSV.
         side: None, or ``column`` of the metadata and the ``positive`` value.
         group: None, or the column of the metadata that tells which samples belong together.
         grid: the cells that each run must fill.
@@ -101,6 +101,9 @@ def read_labels(files: Iterable[Path]) -> tuple[list[str], dict[str, list[float]
             problems.append(f"{path}, line 1: no label columns besides 'sample_id'")
         for name in RESERVED.intersection(found):
             problems.append(f"{path}, line 1: a label cannot be named {name!r}, a table of ours has a column of that name")
+        for name in found:
+            if name.removesuffix("_spread") != name and name.removesuffix("_spread") in found:
+                problems.append(f"{path}, line 1: {name!r} beside the label without _spread; predictions need that column")
         if not names:
             names = found
         if set(found) != set(names):

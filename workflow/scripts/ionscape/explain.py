@@ -70,11 +70,13 @@ def explain(
                 continue
             found: Evidence = fitted.evidence(samples.take(place[rows[asked]]), labels[asked])
             its = weight[labels[asked]]
-            masses[asked] += its[:, None] * shares(found.masses)
-            of_masses[asked] += its
+            part = shares(found.masses)
+            masses[asked] += its[:, None] * part
+            of_masses[asked] += its * part.any(axis=1)  # a model that nothing speaks for has no say
             if found.image is not None:
-                image[asked] += its[:, None, None] * shares(found.image)
-                of_image[asked] += its
+                part = shares(found.image)
+                image[asked] += its[:, None, None] * part
+                of_image[asked] += its * part.any(axis=(1, 2))
             for number, pair in enumerate(asked):
                 if found.curve is not None:
                     curves[pair].setdefault(name, []).append(found.curve[number])

@@ -23,7 +23,8 @@ class Exported:
     Attributes:
         folder: where it is.
         facts: its model.json: ``run``, ``labels``, ``columns``, ``grid``, ``side``, ``features``, ``known`` (ranges of the
-            training runs), ``members`` (model → its folds), ``files`` (path → SHA-256).
+            training runs, by side flag), ``trained_on`` (how many they are), ``members`` (model → its folds), ``files``
+            (path → SHA-256).
         ensemble: its ensemble.json: ``members``, ``weights``, ``bias``, ``clip``.
     """
 

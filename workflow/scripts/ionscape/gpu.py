@@ -168,7 +168,7 @@ def lease(count: int, devices: list[int | str] | None, slots: int, stopping: Sto
         yield None
         return
     if not usable(devices, mask, installed()):
-        logger.warning("no GPU is there: training on the CPU")
+        logger.warning("no GPU is there: computing on the CPU")
         yield None
         return
     folder, said, warned = slot_folder(), -SAY, set()

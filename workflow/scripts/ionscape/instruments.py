@@ -61,6 +61,8 @@ def read_andi(path: Path) -> Columns:
         hint = "; netCDF-4 (HDF5) is not ANDI-MS, convert it: nccopy -k classic" if _is_hdf5(path) else ""
         raise InputError(f"{path}: cannot be read as netCDF: {type(error).__name__}: {error}{hint}") from error
     counts = counts.astype(np.int64)
+    if len(masses) == 0:
+        raise InputError(f"{path}: holds no point")
     if len(counts) != len(seconds) or (counts < 0).any() or not counts.sum() == len(masses) == len(intensities):
         raise InputError(
             f"{path}: {len(seconds)} scan times and {len(counts)} point counts of {counts.sum()} points do not fit "
@@ -76,8 +78,11 @@ def _scaled(variable) -> np.ndarray:
 
 
 def _is_hdf5(path: Path) -> bool:
-    with open(path, "rb") as stream:
-        return stream.read(4) == b"\x89HDF"
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(4) == b"\x89HDF"
+    except OSError:
+        return False
 
 
 #: Ends of file names, in lower case → reader.

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,17 @@ class Stopping:
     def note(self, number: int, _frame) -> None:
         """Signal handler."""
         self.signal = signal.Signals(number).name
+
+
+def or_stop(progress: Callable[[int, int], None], stopping: Callable[[], str | None]) -> Callable[[int, int], None]:
+    """A progress callback that ends a job that is to stop: it raises Interrupted with the reason."""
+
+    def call(done: int, total: int) -> None:
+        if reason := stopping():
+            raise Interrupted(f"{reason}: stopped at {done} of {total}; nothing was written")
+        progress(done, total)
+
+    return call
 
 
 def _called(process: psutil.Process) -> list[str]:

@@ -1,8 +1,10 @@
 """Runs to be answered for: which files they are, and what is read of them. They have no labels, and need no metadata."""
 
+import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +27,23 @@ METADATA = "metadata.csv"
 
 @dataclass(frozen=True)
 class NewRun:
-    """A file to be answered for: its sample_id, its path, its side flag (0 or 1)."""
+    """A file to be answered for.
+
+    Attributes:
+        sample_id: printable text. path: where it is.
+        side: its side flag, 0 or 1; None where nothing tells it.
+        problem: why it is not to be read, or None.
+    """
 
     sample_id: str
     path: Path
-    side: int = 0
+    side: int | None = None
+    problem: str | None = None
+
+    @property
+    def file(self) -> str:
+        """The path as text; bytes that are no UTF-8 are replaced."""
+        return _text(self.path)
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ class ReadRuns:
         images: float32 [n, masses, times], METHOD steps 1–3.
         facts: of each, None with a problem.
         problems: of each the reason why it cannot be answered for, or None.
-        warnings: of each what of it is unlike the training runs.
+        warnings: of each what of it is unlike the training runs, or not told.
     """
 
     runs: list[NewRun]
@@ -56,38 +70,41 @@ class ReadRuns:
         return np.flatnonzero([problem is None for problem in self.problems])
 
 
-def find_runs(new: str | Path | Sequence[str | Path], side: dict[str, str] | None) -> list[NewRun]:
+def find_runs(
+    new: str | Path | Sequence[str | Path], side: dict[str, str] | None, without: Path | None = None
+) -> list[NewRun]:
     """The runs in a folder, or the files given, or both.
 
     A folder's ``metadata.csv`` says which they are (``features_path``, and optionally ``sample_id`` and the side column);
-    without one it is every CSV, mzML and netCDF file in it and its folders. The sample_id of a file is its name without the
-    end, or its path where that would not tell two apart.
+    without one it is every CSV, mzML and netCDF file in it and its folders, hidden ones left out. The sample_id of a file
+    is its name without the end, or its path where that would not tell two apart. A path that leaves its folder is not read.
 
     Args:
-        side: the model's side column and the value that means 1; without it, or without metadata, the flag is 0.
+        side: the model's side column and the value that means 1.
+        without: a folder that holds no runs, such as earlier predictions.
 
     Raises:
-        InputError: nothing is there, no run in it, or a path that leaves the folder.
+        InputError: nothing is there, no run in it, or one twice.
     """
     entries = [new] if isinstance(new, str | Path) else list(new)
-    found: list[tuple[str | None, Path, str, int]] = []  # sample_id if one is given, path, name within what was given, side
+    found: list[tuple[str, str, NewRun]] = []  # name within what was given, whole path, run
     for entry in map(Path, entries):
         if entry.is_dir():
-            found += _in_folder(entry, side)
+            found += [(name, run.path.as_posix(), run) for name, run in _in_folder(entry, side, without)]
         elif entry.exists():
-            found.append((None, entry, entry.as_posix(), 0))
+            found.append((entry.as_posix(), entry.as_posix(), NewRun(_stem(entry.name), entry)))
         else:
             raise InputError(f"new: {str(entry)!r} is neither a folder nor a file (looked in {Path.cwd()})")
-    names = [given or _stem(path.name) for given, path, _, _ in found]
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-    ids = [within if name in twice else name for name, (_, _, within, _) in zip(names, found, strict=True)]
-    if len(set(ids)) < len(ids):
-        repeated = next(sample for sample in ids if ids.count(sample) > 1)
+    ids = [run.sample_id for _, _, run in found]
+    for names in (0, 1):  # a name that two runs have is replaced by the name in its folder, then by the whole path
+        many = Counter(ids)
+        ids = [entry[names] if many[sample] > 1 else sample for sample, entry in zip(ids, found, strict=True)]
+    if repeated := next((sample for sample, times in Counter(ids).items() if times > 1), None):
         raise InputError(f"new: {repeated!r} is given more than once")
-    return [NewRun(sample, path, flag) for sample, (_, path, _, flag) in zip(ids, found, strict=True)]
+    return [replace(run, sample_id=_text(sample)) for sample, (_, _, run) in zip(ids, found, strict=True)]
 
 
-def find_new(model: str | None, new: str | list[str] | None) -> list[NewRun]:
+def find_new(model: str | None, new: str | list[str] | None, predictions: str) -> list[NewRun]:
     """The runs that ``snakemake predict`` is to answer for, when the workflow is parsed.
 
     Raises:
@@ -99,27 +116,39 @@ def find_new(model: str | None, new: str | list[str] | None) -> list[NewRun]:
         raise InputError(f"model: {model!r} is no exported folder, it has no model.json (looked in {Path.cwd()})")
     if new is None:
         raise InputError("new: is missing; name the runs to answer for: --config model=… new=FOLDER-OR-FILES")
-    return find_runs(new, None)
+    return find_runs(new, None, Path(predictions))
 
 
-def _in_folder(folder: Path, side: dict[str, str] | None) -> list[tuple[str | None, Path, str, int]]:
+def _in_folder(folder: Path, side: dict[str, str] | None, without: Path | None) -> list[tuple[str, NewRun]]:
     if (folder / METADATA).is_file():
         header, rows = read_rows(folder / METADATA, "the metadata", ["features_path"])
         column = side["column"] if side and side["column"] in header else None
         found = []
         for line, row in enumerate(rows, start=2):
-            try:
-                path = resolve_inside(folder, row["features_path"])
-            except InputError as error:
-                raise InputError(f"{folder / METADATA}, line {line}, column 'features_path': {error}") from error
-            flag = int(column is not None and row[column].strip() == side["positive"])
-            found.append((row.get("sample_id"), path, row["features_path"], flag))
+            name = row["features_path"]
+            flag = int(row[column].strip() == side["positive"]) if column else None
+            source = f"{folder / METADATA}, line {line}, column 'features_path': "
+            found.append((name, _inside(folder, name, row.get("sample_id") or _stem(Path(name).name), flag, source)))
         return found
-    paths = sorted(path for path in folder.rglob("*") if path.name.lower().endswith(ENDS) and not path.name.startswith("."))
-    if not paths:
+    out = without.resolve() if without else None
+    paths = [path for path in sorted(folder.rglob("*")) if path.name.lower().endswith(ENDS)]
+    names = [path.relative_to(folder) for path in paths if out is None or not path.absolute().is_relative_to(out)]
+    names = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    if not names:
         raise InputError(f"new: {folder} holds no run: no file ends in {', '.join(ENDS)}")
-    within = [path.relative_to(folder).as_posix() for path in paths]
-    return [(None, resolve_inside(folder, name), name, 0) for name in within]
+    return [(name.as_posix(), _inside(folder, str(name), _stem(name.name), None, "")) for name in names]
+
+
+def _inside(folder: Path, name: str, sample: str, side: int | None, source: str) -> NewRun:
+    try:
+        return NewRun(sample, resolve_inside(folder, name), side)
+    except InputError as error:
+        return NewRun(sample, folder / Path(name).name, side, f"{source}{_text(str(error))}")
+
+
+def _text(name: str | Path) -> str:
+    """A name of the file system as text that can be written."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _stem(name: str) -> str:
@@ -134,10 +163,13 @@ def read_runs(runs: list[NewRun], exported: Exported, threads: int, progress: Ca
         threads: runs read at a time; progress: called with (runs read, runs).
     """
     grid, columns, known = exported.grid, exported.facts["columns"], exported.facts["known"]
+    side = exported.facts["side"]
     images = np.zeros((len(runs), grid.masses, grid.times), dtype=np.float32)
 
     def read(row: int) -> tuple[RunFacts | None, str | None]:
         path = runs[row].path
+        if runs[row].problem:
+            return None, runs[row].problem
         try:
             run = read_run(path, columns)
             try:
@@ -146,7 +178,7 @@ def read_runs(runs: list[NewRun], exported: Exported, threads: int, progress: Ca
                 raise InputError(f"{path}: {error}") from error
             return run_facts(run, grid), None
         except InputError as error:
-            return None, str(error)
+            return None, _text(str(error))
 
     facts, problems = [], []
     with ThreadPoolExecutor(threads) as pool:
@@ -154,5 +186,9 @@ def read_runs(runs: list[NewRun], exported: Exported, threads: int, progress: Ca
             facts.append(told)
             problems.append(problem)
             progress(done, len(runs))
-    warnings = [unlike(told, known) if told else [] for told in facts]
+    warnings = [unlike(told, known, run.side) if told else [] for told, run in zip(facts, runs, strict=True)]
+    if side:
+        guess = f"{side['column']} is not told, taken as other than {side['positive']}"
+        for run, told, phrases in zip(runs, facts, warnings, strict=True):
+            phrases += [guess] if told and run.side is None else []
     return ReadRuns(runs, images, facts, problems, warnings)

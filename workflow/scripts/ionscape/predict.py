@@ -47,7 +47,7 @@ class Answers:
     def table(self) -> pa.Table:
         """predictions.csv: ``sample_id``, ``file``, a probability a label, ``{label}_spread``, ``warning``, ``problem``."""
         runs = self.read.runs
-        columns = {"sample_id": [run.sample_id for run in runs], "file": [str(run.path) for run in runs]}
+        columns = {"sample_id": [run.sample_id for run in runs], "file": [run.file for run in runs]}
         for suffix, values in (("", self.probabilities), ("_spread", self.spread)):
             for index, label in enumerate(self.labels):
                 columns[label + suffix] = pa.array(values[:, index], from_pandas=True)
@@ -61,11 +61,12 @@ def predict(
     new: str | Path | Sequence[str | Path],
     threads: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    without: Path | None = None,
 ) -> Answers:
     """Answers for every run in a folder, or in the files given.
 
     Args:
-        model: an exported folder; new: see :func:`.new_runs.find_runs`.
+        model: an exported folder; new, without: see :func:`.new_runs.find_runs`.
         threads: of reading and of the networks; members of ``precision: reference`` always compute on one.
         progress: called with (runs read, runs).
 
@@ -73,12 +74,12 @@ def predict(
         InputError: no exported folder, a damaged one, or no run.
     """
     exported = model if isinstance(model, Exported) else open_export(model)
-    read = read_runs(find_runs(new, exported.facts["side"]), exported, threads, progress)
+    read = read_runs(find_runs(new, exported.facts["side"], without), exported, threads, progress)
     rows, labels, members = read.fine, exported.facts["labels"], exported.ensemble["members"]
     per_model = np.full((len(members), len(read.runs), len(labels)), np.nan)
     if len(rows):
         for place, name in enumerate(members):
-            folds = [fitted.logits(samples) for fitted, samples in fitted_members(exported, read, name, threads)]
+            folds = [fitted.logits(samples) for fitted, samples in fitted_members(exported, read, rows, name, threads)]
             per_model[place, rows] = average_folds(np.stack(folds))
     blend = blend_of(exported.ensemble, labels)
     answers = np.full(per_model.shape[1:], np.nan)
@@ -93,15 +94,16 @@ def blend_of(ensemble: dict, labels: list[str]) -> Blend:
     return Blend(np.array(weights), np.array(bias), {})
 
 
-def fitted_members(exported: Exported, read: ReadRuns, name: str, threads: int) -> Iterator[tuple[object, Samples]]:
-    """Each fold's fitted model of a member, and the runs without a problem as it wants them.
+def fitted_members(
+    exported: Exported, read: ReadRuns, rows: np.ndarray, name: str, threads: int
+) -> Iterator[tuple[object, Samples]]:
+    """Each fold's fitted model of a member, and these runs, which have no problem, as it wants them.
 
     Raises:
         InputError: a model that cannot be loaded, or of other labels.
     """
-    rows = read.fine
     ids = [read.runs[row].sample_id for row in rows]
-    side = np.array([read.runs[row].side for row in rows], dtype=np.int64)
+    side = np.array([read.runs[row].side or 0 for row in rows], dtype=np.int64)
     unknown = np.full((len(rows), len(exported.facts["labels"])), np.nan, dtype=np.float32)
     samples = None
     for fold in exported.facts["members"][name]:

@@ -77,7 +77,8 @@ def leaderboard_page(metrics: dict, ensemble: dict, families: dict[str, str]) ->
     body = (
         f"<p>Out-of-fold on {metrics['samples']} samples. <b>ensemble (nested)</b> is the row to quote: how the models "
         "are weighed was decided on the other folds each time. <b>ensemble (optimistic)</b> was fitted to the labels that "
-        "it is scored on. Intervals (from, to): 95 %, bootstrap over samples. Click a head to sort.</p>"
+        "it is scored on. A network's epoch is chosen on its validation fold in all rows. Intervals (from, to): 95 %, "
+        "bootstrap over samples. Click a head to sort.</p>"
         + table(header, scores)
         + "<h2>Log loss by label</h2>"
         + table(["model", *labels], by_label)
@@ -150,8 +151,8 @@ def provenance_page(config: dict, rows: list[dict], repository: Path) -> str:
         config: complete; rows: of :func:`.status.training_status`; repository: folder of the workflow.
     """
     facts = [
-        ["made", f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"],
-        ["code", commit(repository)],
+        ["this page was written", f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"],
+        ["code, when it was", commit(repository)],
         ["Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}"],
         *([name, importlib.metadata.version(name)] for name in PACKAGES),
     ]
@@ -181,6 +182,8 @@ def commit(repository: Path) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
 
     try:
+        if Path(ask("rev-parse", "--show-toplevel")).resolve() != repository.resolve():
+            return "not under git"
         changed = ask("status", "--porcelain", "--untracked-files=no")
         return ask("rev-parse", "HEAD") + (", with changed files" if changed else "")
     except (OSError, subprocess.SubprocessError):

@@ -176,6 +176,21 @@ def _named_paths(paths: dict[str, list[tuple[list[int], float]]], names: list[st
     }
 
 
+def nested_answers(
+    samples: pa.Table, nested: pa.Table, labels: list[str]
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """The scored samples of nested.parquet: their sample_ids, int rows of samples.parquet, labels and probabilities.
+
+    Returns:
+        the last two are [n, labels], float32 and float64.
+    """
+    row_of = {sample: row for row, sample in enumerate(samples["sample_id"].to_pylist())}
+    ids = nested["sample_id"].to_pylist()
+    rows = np.array([row_of[sample] for sample in ids])
+    truth = np.column_stack([samples[label].to_numpy()[rows] for label in labels])
+    return ids, rows, truth, probabilities_of(np.column_stack([nested[label].to_numpy() for label in labels]))
+
+
 def average_test(test: Logits, names: list[str]) -> tuple[list[str], np.ndarray]:
     """Samples outside the folds: (sample_ids, probabilities [models, samples, labels], averaged over folds).
 

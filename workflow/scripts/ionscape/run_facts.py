@@ -63,37 +63,49 @@ def facts_table(ids: list[str], facts: list[RunFacts]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([("sample_id", pa.string()), *numbers]))
 
 
-#: What a new run is compared by → (words, whether its logarithm is compared).
+#: What a new run is compared by → (words, whether its logarithm is compared, least slack).
 COMPARED = {
-    "scans": ("scans", True),
-    "mass_low": ("lowest m/z", False),
-    "mass_high": ("highest m/z", False),
-    "total": ("total ion current", True),
+    "scans": ("scans", True, 0.0),
+    "mass_low": ("lowest m/z", False, 0.5),
+    "mass_high": ("highest m/z", False, 0.5),
+    "total": ("total ion current", True, 0.01),
 }
 
-
-def known_ranges(table: pa.Table) -> dict[str, list[float]]:
-    """Smallest and largest value of each compared fact over runs: fact → [low, high].
-
-    Args:
-        table: rows of :func:`facts_table`.
-    """
-    return {name: [float(f(table[name].to_numpy())) for f in (np.min, np.max)] for name in COMPARED}
+#: Compared too where the images' axis has limits: a time in other units is another picture.
+COMPARED_AXIS = {"axis_low": ("start of the x axis", False, 0.0), "axis_high": ("end of the x axis", False, 0.0)}
 
 
-def unlike(facts: RunFacts, ranges: dict[str, list[float]]) -> list[str]:
-    """What of a run lies well outside of what the known runs have: a phrase each, such as ``12 scans (known: 170–321)``.
+def known_ranges(table: pa.Table, side: np.ndarray, axis: bool) -> dict[str, dict[str, list[float]]]:
+    """Smallest and largest value of each compared fact over the runs of each side flag: "0" or "1" → fact → [low, high].
 
     Args:
-        ranges: of :func:`known_ranges`; a fact may lie 10 % of the range's width beyond it.
+        table: rows of :func:`facts_table`; side: of each, 0 or 1; axis: whether the ends of the axis are compared.
     """
+    facts = COMPARED | COMPARED_AXIS if axis else COMPARED
+    values = {name: table[name].to_numpy() for name in facts}
+    return {
+        str(flag): {name: [float(f(of[side == flag])) for f in (np.min, np.max)] for name, of in values.items()}
+        for flag in np.unique(side).tolist()
+    }
+
+
+def unlike(facts: RunFacts, known: dict[str, dict[str, list[float]]], side: int | None) -> list[str]:
+    """What of a run lies well outside of what the known runs have: a phrase each, such as ``scans 12 (known: 170–321)``.
+
+    Args:
+        known: of :func:`known_ranges`; a fact may lie 10 % of the range's width beyond it.
+        side: the run's side flag; None, or one that no known run has: the ranges of all are taken together.
+    """
+    groups = [known[str(side)]] if str(side) in known else list(known.values())
     found = []
-    for name, (words, logarithmic) in COMPARED.items():
-        value, (low, high) = getattr(facts, name), ranges[name]
+    for name, (words, logarithmic, least) in (COMPARED | COMPARED_AXIS).items():
+        if name not in groups[0]:
+            continue
+        value, low, high = getattr(facts, name), min(g[name][0] for g in groups), max(g[name][1] for g in groups)
         scaled = np.array([value, low, high], dtype=np.float64)
         if logarithmic:
             scaled = np.log(np.maximum(scaled, np.finfo(np.float64).tiny))
-        slack = MARGIN * (scaled[2] - scaled[1])
+        slack = max(MARGIN * (scaled[2] - scaled[1]), least)
         if not scaled[1] - slack <= scaled[0] <= scaled[2] + slack:
             found.append(f"{words} {value:.6g} (known: {low:.6g}–{high:.6g})")
     return found

@@ -21,6 +21,9 @@ from .tables import require_regular_file, require_utf8
 #: One block holds a usual run whole; a larger file is parsed in several.
 BLOCK_BYTES = 1 << 24
 
+#: Ends of the names of compressed files, in lower case.
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+
 #: The header is looked for in this many bytes at the start.
 HEADER_BYTES = 1 << 16
 
@@ -97,7 +100,8 @@ def _from_instrument(path: Path, arrays: tuple[np.ndarray, ...], columns: dict[s
 
 def _read(path: Path) -> pa.Buffer:
     try:
-        with pa.input_stream(str(path), compression="detect", buffer_size=0) as stream:
+        compression = COMPRESSIONS.get(path.suffix.lower())
+        with pa.input_stream(str(path), compression=compression, buffer_size=0) as stream:
             return stream.read_buffer()
     except (OSError, EOFError, pa.ArrowInvalid) as error:
         hint = "; the compressed file is damaged or ends early" if path.suffix != ".csv" else ""

@@ -26,7 +26,7 @@ def training_status(results: Path) -> list[dict]:
         results: ``results/{run}``.
 
     Returns:
-        model, fold, state, starts (how often a job began it), host, gpu (its UUID, if any), and, as
+        model, fold, state, starts (how often a job began its last training), host, gpu (its UUID, if any), and, as
         far as it came: epoch, epochs, train_loss, validation_loss, best,
         samples_per_second, ends (seconds since the epoch; expected, while it runs).
 
@@ -41,10 +41,12 @@ def training_status(results: Path) -> list[dict]:
             lines = _lines(results / "logs" / "train_fold" / model / f"fold{fold}.jsonl")
             starts = [number for number, line in enumerate(lines) if "started" in line]
             start = lines[starts[-1]] if starts else {}
+            before = [number for number, line in enumerate(lines[: starts[-1]] if starts else []) if "finished" in line]
+            attempts = [number for number in starts if not before or number > before[-1]]
             finished = bool(lines) and "finished" in lines[-1]
             last = next((line for line in reversed(lines) if "epoch" in line), {})
             job = {name: start.get(name) for name in ("epochs", "host", "gpu")}
-            row = {**job, **last, "model": model, "fold": fold, "starts": len(starts)}
+            row = {**job, **last, "model": model, "fold": fold, "starts": len(attempts)}
             row["state"] = _state(folder, bool(starts), finished)
             if row["state"] == "running" and lines[-1] is last:
                 row["ends"] = last["time"] + last["seconds_left"]

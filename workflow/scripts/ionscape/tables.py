@@ -4,12 +4,12 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -59,22 +59,17 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-#: Longest name that :func:`file_name` makes, in bytes: file systems take 255, an extension has to fit too.
-LONGEST_NAME = 200
+#: Longest part of a sample_id that :func:`file_name` keeps: file systems take names of 255 bytes.
+LONGEST_NAME = 100
 
 
 def file_name(sample: str) -> str:
-    """A sample_id as a file name: whatever is no letter, digit, ``_``, ``-`` or ``.`` is percent-encoded.
+    """A sample_id, or a label, as a file name: one word of letters, digits, ``_``, ``-`` and ``.``, not led by a dot.
 
-    A leading dot is encoded too, and of a long name the end is replaced by a hash: different ids give different names.
+    Where that is not all of it, other characters become ``_``, and a hash is added: different ids give different names.
     """
-    name = quote(sample, safe="")
-    if name.startswith("."):
-        name = "%2E" + name[1:]
-    if len(name) > LONGEST_NAME:
-        digest = hashlib.sha256(sample.encode()).hexdigest()[:16]
-        name = f"{name[: LONGEST_NAME - 17]}~{digest}"
-    return name
+    name = re.sub(r"^\.|[^A-Za-z0-9_.-]", "_", sample)[:LONGEST_NAME]
+    return name if name == sample and name else f"{name}~{hashlib.sha256(os.fsencode(sample)).hexdigest()[:12]}"
 
 
 def _umask() -> int:

@@ -138,7 +138,7 @@ class Model(NeuralModel):
 
         where = next(self.network.parameters()).device
         width = sorted(self.settings["widths"])[len(self.settings["widths"]) // 2]
-        layer = self.network.layer_of_stride(EVIDENCE_STRIDE)
+        layer = None
         self.network.eval().requires_grad_(False)  # gradients by the images are wanted, not by the weights
         maps, masses = [], []
         for start in range(0, len(samples), EVIDENCE_BATCH):
@@ -154,7 +154,9 @@ class Model(NeuralModel):
                 logit = logits[torch.arange(len(logits), device=where), chosen].sum()
                 gradient += torch.autograd.grad(logit, on_the_way)[0] / EVIDENCE_STEPS
             masses.append(((scaled - empty) * gradient).sum(dim=(1, 3)).cpu().numpy())
-            found = grad_cam_plus_plus(self.network, layer, to_inputs(scaled, width), labels[rows])
+            inputs = to_inputs(scaled, width)
+            layer = layer or self.network.layer_of_stride(inputs, EVIDENCE_STRIDE)
+            found = grad_cam_plus_plus(self.network, layer, inputs, labels[rows])
             found = F.interpolate(found[:, None], images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
             plain = images.sum(dim=1).cpu()
             there = (plain - plain.median(dim=2, keepdim=True).values).clamp(min=0).sqrt()

@@ -42,13 +42,22 @@ class Network(nn.Module):
             features = features[-1].mean(dim=3).flatten(1)
         return self.classifier(features)
 
-    def layer_of_stride(self, stride: int) -> nn.Module:
-        """The backbone's last layer whose feature map has at most this stride; the first that timm tells, if none has."""
-        told = self.backbone.feature_info
-        layers = (
-            list(zip(told.module_name(), told.reduction(), strict=True))
-            if hasattr(told, "module_name")
-            else [(entry["module"], entry["reduction"]) for entry in told]
-        )
-        fine = [name for name, reduction in layers if reduction <= stride]
-        return self.backbone.get_submodule((fine or [layers[0][0]])[-1])
+    def layer_of_stride(self, inputs: torch.Tensor, stride: int) -> nn.Module:
+        """The last of the backbone's layers that the logits depend on and whose feature map has at most this stride.
+
+        Found by a pass of inputs [n, 4, masses, width]: what timm says of its layers' names holds for some backbones only.
+        """
+        passed: list[tuple[nn.Module, torch.Tensor]] = []
+
+        def note(module: nn.Module, _, output: object) -> None:
+            if isinstance(output, torch.Tensor) and output.ndim == 4 and output.shape[2] * stride >= inputs.shape[2]:
+                passed.append((module, output))
+
+        hooks = [module.register_forward_hook(note) for module in self.backbone.modules()]
+        try:
+            logits = self(inputs[:1].detach().requires_grad_())
+        finally:
+            for hook in hooks:
+                hook.remove()
+        gradients = torch.autograd.grad(logits.sum(), [output for _, output in passed], allow_unused=True)
+        return [module for (module, _), gradient in zip(passed, gradients, strict=True) if gradient is not None][-1]

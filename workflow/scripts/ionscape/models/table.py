@@ -111,7 +111,7 @@ class Model(LabelwiseModel):
             start += width
         columns = [column for group in self.settings["features"] for column in names[group]] + ["side flag"]
         order = np.argsort(-np.abs(parts), axis=1)[:, :NAMED]
-        top = [[(columns[c], float(row[c])) for c in chosen] for row, chosen in zip(parts, order, strict=True)]
+        top = [[(columns[c], float(row[c])) for c in chosen if row[c]] for row, chosen in zip(parts, order, strict=True)]
         return Evidence(of_mass, top=top)
 
     def _contributions(self, x: np.ndarray, label: str) -> np.ndarray:
