@@ -15,6 +15,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",
+    "--disable-dev-shm-usage",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
