@@ -35,10 +35,10 @@ def snakemake_in(folder: Path) -> Snakemake:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Snakemake]:
-    """The quick preset, run to its end once: (folder, Snakemake in it). Tests leave it as it is."""
+    """The quick preset, its ensemble fitted once: (folder, Snakemake in it). Tests leave it as it is."""
     folder = copy_of_the_workflow(tmp_path_factory.mktemp("finished"))
     snakemake = snakemake_in(folder)
-    snakemake("--cores", "2", "--resources", "gpu=2", "--configfile", "resources/presets/quick.yaml")
+    snakemake("--cores", "2", "--resources", "gpu=2", "--configfile", "resources/presets/quick.yaml", "--", "ensemble")
     return folder, snakemake
 
 

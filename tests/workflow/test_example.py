@@ -52,6 +52,11 @@ def test_the_example_is_learnable_and_not_trivial(example):
     assert losses[2:] == sorted(losses[2:])  # below the ensembles, the best model first and the baseline last
 
 
+def test_nothing_changed_nothing_to_do(example):
+    said = example[1]("--cores", "2", "-n", "--", "all", "export")
+    assert "Nothing to be done" in said.stdout + said.stderr
+
+
 def test_every_figure_of_the_report_opens(example):
     report = example[0] / "report.html"
     assert report.stat().st_size < REPORT_BYTES
@@ -131,7 +136,7 @@ def test_evidence_is_at_the_ions_of_the_labels_compounds(example, model, least):
 def new(example, tmp_path_factory):
     """A test run as CSV, packed CSV, mzML and ANDI-MS, and a broken file among them."""
     folder = tmp_path_factory.mktemp("new")
-    source = min((example[0] / "results/example/data/test_features").iterdir())
+    source = min((example[0] / "results/example/data/test_features").glob("*.csv"))
     shutil.copy(source, folder / "run.csv")
     (folder / "packed.csv.gz").write_bytes(gzip.compress(source.read_bytes()))
     scans = [
@@ -173,7 +178,7 @@ def test_all_formats_give_one_answer_and_a_broken_file_stops_nothing(example, ne
 
 
 def test_a_run_unlike_the_known_ones_is_answered_with_a_warning(example, tmp_path):
-    source = min((example[0] / "results/example/data/test_features").iterdir())
+    source = min((example[0] / "results/example/data/test_features").glob("*.csv"))
     run = pd.read_csv(source)
     run[run["time"] < run["time"].quantile(0.2)].to_csv(tmp_path / "short.csv", index=False)
     run.assign(intensity=run["intensity"] * 1e6).to_csv(tmp_path / "strong.csv", index=False)
@@ -186,16 +191,18 @@ def test_a_run_unlike_the_known_ones_is_answered_with_a_warning(example, tmp_pat
 def test_an_exported_ensemble_answers_elsewhere_bit_for_bit(example, tmp_path):
     folder, _ = example
     model = folder / "results/example/export"
+    (tmp_path / "elsewhere").mkdir()
     elsewhere = copy_of_the_workflow(tmp_path / "elsewhere")
     shutil.copytree(model, elsewhere / "theirs")
     data = tmp_path / "runs"
     shutil.copytree(folder / "results/example/data/test_features", data)
-    snakemake_in(elsewhere)("--cores", "2", "predict", "--config", "model=theirs", f"new={data}")
+    some = [str(path) for path in sorted(data.glob("*.csv"))[:3]]
+    snakemake_in(elsewhere)("--cores", "2", "predict", "--config", "model=theirs", f"new={some}")
     there = predict(elsewhere / "theirs", data)
     here = predict(model, folder / "results/example/data/test_features")
     np.testing.assert_array_equal(there.probabilities, here.probabilities)
     written = read_predictions(elsewhere / "predictions/predictions.csv")
-    np.testing.assert_allclose(written[here.labels].astype(float), here.probabilities, rtol=1e-5)
+    np.testing.assert_allclose(written[here.labels].astype(float), here.probabilities[:3], rtol=1e-5)
     assert not (elsewhere / "results").exists()  # nothing was simulated, nothing trained
     assert {path.name for path in model.glob("[!.]*")} == {"README.md", "ensemble.json", "model.json", "models"}
     card = (elsewhere / "theirs/README.md").read_text()

@@ -118,7 +118,7 @@ def test_each_training_says_what_it_was(finished):
 
 
 def test_nothing_changed_nothing_to_do(finished):
-    result = finished[1](*QUICK, "-n")
+    result = finished[1](*QUICK, "-n", "--", "ensemble")
     assert "Nothing to be done" in output(result)
 
 
@@ -126,15 +126,14 @@ def test_one_models_epochs_rerun_its_folds_and_what_follows(finished):
     folder, snakemake = finished
     config = yaml.safe_load((folder / "resources/presets/quick.yaml").read_text())
     config["models"]["lite0-mass"]["epochs"] = 2
-    pictures = dict.fromkeys(("plot_training", "plot_ensemble", "explain", "provenance"), 1)
-    expected = {"train_fold": 2, "collect_logits": 1, "fit_ensemble": 1, **pictures, "all": 1, "total": 9}
+    expected = {"train_fold": 2, "collect_logits": 1, "fit_ensemble": 1, "ensemble": 1, "total": 5}
     (folder / "changed.yaml").write_text(yaml.safe_dump(config))
-    planned = jobs(snakemake("--cores", "2", "--configfile", "changed.yaml", "-n"))
+    planned = jobs(snakemake("--cores", "2", "--configfile", "changed.yaml", "-n", "--", "ensemble"))
     assert planned == expected
     config["models"]["lite0-mass"].pop("epochs")
     config["models"]["more-trees"] = {"family": "table", "trees": 30}
     (folder / "changed.yaml").write_text(yaml.safe_dump(config))
-    planned = jobs(snakemake("--cores", "2", "--configfile", "changed.yaml", "-n"))
+    planned = jobs(snakemake("--cores", "2", "--configfile", "changed.yaml", "-n", "--", "ensemble"))
     assert planned == expected
 
 
@@ -243,7 +242,7 @@ def test_a_step_that_fails_leaves_earlier_results(copy_of_finished, broken, rule
     path.write_bytes(whole)
     os.utime(path, ns=times)
     snakemake(*call)
-    assert "Nothing to be done" in output(snakemake(*call))
+    assert "Nothing to be done" in output(snakemake(*call, "-n"))
 
 
 def test_bad_metadata_and_labels_are_shown_together(copy_of_finished):
@@ -325,12 +324,6 @@ def test_the_flow(workflow):
     assert {("render_images", "extract_features"), ("extract_features", "train_fold")} <= edges
     assert {("check_dataset", "assign_folds"), ("assign_folds", "train_fold")} <= edges
     assert "digraph" in snakemake("--dag").stdout
-
-
-def test_the_report(finished):
-    folder, snakemake = finished
-    snakemake(*QUICK, "--report", "report.html")
-    assert (folder / "report.html").stat().st_size > 100_000
 
 
 @pytest.mark.parametrize("target", ["images", "train", "ensemble", "report"])
