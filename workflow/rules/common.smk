@@ -102,6 +102,16 @@ def data_root(wildcards):
     return DATA.root
 
 
+def results_folder(wildcards):
+    """Where logs and benchmarks are too, which are no outputs."""
+    return RESULTS
+
+
+def models_folder(wildcards):
+    """Where the fitted models are: model/fold{k}."""
+    return f"{RESULTS}/models"
+
+
 def family(wildcards):
     """What is known of a model's family before it runs."""
     return FAMILIES[MODELS[wildcards.model]["family"]]

@@ -31,7 +31,7 @@ rule export:
         features=CONFIG["features"],
         models=MODELS,
         folds=CONFIG["folds"]["count"],
-        trained=f"{RESULTS}/models",
+        trained=models_folder,
         version=version("export"),
     message:
         "Packing the ensemble into {output}"

@@ -91,7 +91,7 @@ rule plot_training:
         runtime=growing(30),
         gpu=0,
     params:
-        results=RESULTS,
+        results=results_folder,
         models=list(MODELS),
     message:
         "Drawing the trainings"
@@ -212,7 +212,7 @@ rule explain:
     params:
         report=CONFIG["report"],
         features=CONFIG["features"],
-        models=f"{RESULTS}/models",
+        models=models_folder,
         version=version("evidence"),
     message:
         "Asking the models which ions speak for their answers"
@@ -242,7 +242,7 @@ rule provenance:
         runtime=growing(10),
         gpu=0,
     params:
-        results=RESULTS,
+        results=results_folder,
         config=CONFIG,
         repository=workflow.basedir,
     message:
