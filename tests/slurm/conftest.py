@@ -46,7 +46,7 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path
     (folder / "lab.yaml").write_text(yaml.safe_dump(config))
     config["models"] = {f"long-{seed}": {**LONG, "precision": "reference", "seed": seed} for seed in (1, 2)}
     (folder / "long.yaml").write_text(yaml.safe_dump(config))
-    shared.snakemake_in(folder)(*ONE_BOX, "lab.yaml", "--", "ensemble", "results/lab/evidence.parquet")
+    shared.snakemake_in(folder)(*ONE_BOX, "lab.yaml", "--", "ensemble")
     return folder
 
 

@@ -1,10 +1,7 @@
 """Per-mass statistics of a run's image, for table models."""
 
 import numpy as np
-import torch
 from scipy.ndimage import convolve1d
-
-from .augment import subtract_background
 
 GROUPS = ("log_maximum", "log_mean", "time_of_maximum", "centroid", "spread", "width", "bands", "mass_bands")
 
@@ -24,6 +21,10 @@ def prepare(images: np.ndarray, background: float | None, smoothing: int) -> np.
         smoothing: bins on either side that a triangular window reaches; 0: none.
     """
     if background is not None:
+        import torch  # two seconds: only where a background is subtracted
+
+        from .augment import subtract_background
+
         quantiles = torch.full((len(images),), background)
         images = subtract_background(torch.from_numpy(images), quantiles).numpy()
     if smoothing:
