@@ -36,9 +36,9 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on one box, in reference mode, to its end: every family. Tests leave it."""
-    folder = shared.copy_of_the_workflow(tmp_path_factory.mktemp("one-box"))
+def prepared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workflow and its configurations, in reference mode: lab.yaml, every family, and long.yaml; without results."""
+    folder = shared.copy_of_the_workflow(tmp_path_factory.mktemp("prepared"))
     config = yaml.safe_load((folder / "resources/presets/quick.yaml").read_text())
     config["run"] = "lab"
     for family in ("image", "sequence"):
@@ -46,6 +46,14 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path
     (folder / "lab.yaml").write_text(yaml.safe_dump(config))
     config["models"] = {f"long-{seed}": {**LONG, "precision": "reference", "seed": seed} for seed in (1, 2)}
     (folder / "long.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of lab.yaml's run on one box, to its ensemble. Tests leave it."""
+    folder = tmp_path_factory.mktemp("one-box") / "run"
+    shutil.copytree(prepared, folder)
     shared.snakemake_in(folder)(*ONE_BOX, "lab.yaml", "--", "ensemble")
     return folder
 
@@ -58,11 +66,9 @@ def finished_long(finished: Path) -> Path:
 
 
 @pytest.fixture
-def fresh(finished: Path, tmp_path: Path) -> Path:
+def fresh(prepared: Path, tmp_path: Path) -> Path:
     """A copy of the workflow and the configuration, without results."""
-    folder = tmp_path / "run"
-    shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("results", ".snakemake"))
-    return folder
+    return Path(shutil.copytree(prepared, tmp_path / "run"))
 
 
 @pytest.fixture

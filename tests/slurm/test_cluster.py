@@ -86,9 +86,10 @@ def job_of(cluster: Cluster, model: str, fold: int) -> dict[str, str] | None:
     return next((job for job in named if job["state"] == "RUNNING"), None)
 
 
-def test_the_same_files_as_on_one_box(cluster, finished, fresh):
+def test_the_same_files_as_on_one_box(cluster, fresh, request):
     before = call("squeue", "-h", "-t", "all", "-o", "%A").split()
     with running(fresh, "lab.yaml", "ensemble") as snakemake:
+        finished = request.getfixturevalue("finished_long")  # on one box, while the cluster's Snakemake sleeps
         ends_well(snakemake, fresh)
     parts = (
         "check.html",

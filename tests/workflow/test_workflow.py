@@ -217,7 +217,6 @@ def test_a_bad_run_is_one_message_and_leaves_earlier_results(copy_of_finished, l
     [
         ("samples.parquet", "render_images"),
         ("images/raw/*1-of-*.parquet", "normalize_images"),
-        ("images/raw/*1-of-*.parquet", "extract_features"),
         ("models/*/fold0/oof.parquet", "collect_logits"),
         ("logits/oof.parquet", "fit_ensemble"),
     ],
@@ -321,7 +320,7 @@ def test_the_flow(workflow):
     assert "digraph" in snakemake("--dag").stdout
 
 
-@pytest.mark.parametrize("target", ["images", "train", "ensemble", "report"])
+@pytest.mark.parametrize("target", ["images", "train", "ensemble", "report", "export"])
 def test_named_targets(workflow, target):
     planned = jobs(workflow[1]("-n", target))
     assert planned[target] == 1
