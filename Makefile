@@ -2,6 +2,7 @@
 PYTHON ?= python3
 LOCK ?= envs/cpu.lock # envs/cuda.lock on a machine with an NVIDIA GPU
 DATA ?=               # a folder that holds mars1/ and gcms/: the tests on real runs need it
+SLURM ?=
 
 WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 BIN = .venv/bin
@@ -37,10 +38,11 @@ check: $(STAMP) ## formatting and lint of Python and Snakemake files
 	$(BIN)/snakefmt --check $(SMK)
 	$(BIN)/snakemake --lint
 
-test: check ## check, then all tests
+test: check ## check, then all tests; SLURM=1 installs Slurm on the way (Debian, as root), for its tests too
 	$(WITH_DATA) $(BIN)/python -m pytest tests/unit -n auto
 	$(BIN)/python -m pytest tests/workflow -n 2 --dist loadfile # Snakemake starts on one core, images are trained on the other
-	$(WITH_DATA) $(BIN)/python -m pytest --ignore tests/unit --ignore tests/workflow
+	$(if $(SLURM),apt-get install -qq --no-install-recommends slurmctld slurmd slurm-client munge > /dev/null)
+	$(WITH_DATA) $(if $(SLURM),IONSCAPE_SLURM=1) $(BIN)/python -m pytest --ignore tests/unit --ignore tests/workflow -n 2 --dist loadfile
 
 slurm: $(STAMP) ## the tests on a Slurm cluster made here: needs root and slurmctld, slurmd, slurm-client, munge
 	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm
