@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LOCK ?= envs/cpu.lock # envs/cuda.lock on a machine with an NVIDIA GPU
 DATA ?=               # a folder that holds mars1/ and gcms/: the tests on real runs need it
-SLURM ?=
+ONLY ?=
 
 WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 BIN = .venv/bin
@@ -38,14 +38,13 @@ check: $(STAMP) ## formatting and lint of Python and Snakemake files
 	$(BIN)/snakefmt --check $(SMK)
 	$(BIN)/snakemake --lint
 
-test: check ## check, then all tests; SLURM=1 installs Slurm on the way (Debian, as root), for its tests too
+test: check ## check, then all tests
 	$(WITH_DATA) $(BIN)/python -m pytest tests/unit -n auto
 	$(BIN)/python -m pytest tests/workflow -n 2 --dist loadfile # Snakemake starts on one core, images are trained on the other
-	$(if $(SLURM),apt-get install -qq --no-install-recommends slurmctld slurmd slurm-client munge > /dev/null)
-	$(WITH_DATA) $(if $(SLURM),IONSCAPE_SLURM=1) $(BIN)/python -m pytest --ignore tests/unit --ignore tests/workflow -n 2 --dist loadfile
+	$(WITH_DATA) $(BIN)/python -m pytest --ignore tests/unit --ignore tests/workflow
 
-slurm: $(STAMP) ## the tests on a Slurm cluster made here: needs root and slurmctld, slurmd, slurm-client, munge
-	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm
+slurm: $(STAMP) ## the tests on a Slurm cluster made here (root; slurmctld, slurmd, slurm-client, munge), or ONLY=some
+	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")
 
 format: $(STAMP) ## formats all files
 	$(BIN)/ruff check --fix .
