@@ -37,7 +37,7 @@ def main() -> None:
         started = time.perf_counter()
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         seconds = time.perf_counter() - started
-        pages = list((folder / "answers/pages").iterdir())
+        pages = list((folder / "answers/pages").glob("*.html"))
         size = sum(path.stat().st_size for path in pages)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     figures = {
