@@ -5,17 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from ionscape.answers import write_pages
-from ionscape.evidence import choose, load_some, mean_evidence, out_of_fold
+from ionscape.evidence import Answered, choose, gather, mean_evidence, out_of_fold
 from ionscape.explain import explain
 from ionscape.folds import folds_of
 from ionscape.gpu import lease
 from ionscape.jobs import or_stop, stoppable
 from ionscape.metrics import probabilities_of
-from ionscape.models.data import Samples
 from ionscape.plots.evidence import label_figure
 from ionscape.plots.style import to_png
 from ionscape.results import Logits, nested_answers, stack_oof
-from ionscape.sample_pages import SamplePage
 from ionscape.scripting import Progress, door
 from ionscape.tables import atomic_folder, file_name, read_json, read_metadata, read_table, write_bytes, write_table
 
@@ -34,13 +32,7 @@ def main(job) -> None:
     shown = job.params.report
     choice = choose(truth, probabilities, shown["evidence"], shown["samples"], shown["mistakes"])
     pairs = choice.pairs(probabilities)
-    chosen, images = load_some(job.input.images, {ids[row] for row, _ in pairs})
-    place = np.full(len(ids), -1)
-    place_of = {sample: n for n, sample in enumerate(chosen)}
-    for row, _ in pairs:
-        place[row] = place_of[ids[row]]
-    back = np.array([ids.index(sample) for sample in chosen], dtype=np.int64)
-    some = Samples(chosen, images, side[back], truth[back].astype(np.float32))
+    some, place = gather(pairs, ids, job.input.images, side, truth)
     fold = np.array([folds[sample] for sample in ids])
     models, features = Path(job.params.models), job.params.features
     gpu = job.config["gpu"]
@@ -48,10 +40,10 @@ def main(job) -> None:
         asked = {name: out_of_fold(models, name, some, fold, place, features, job.threads) for name in members}
         weights = {name: [ensemble["weights"][name][label] for label in labels] for name in members}
         progress = or_stop(Progress("models asked for reasons"), stopping)
-        found = explain(pairs, asked, weights, images.shape[1:], progress)
+        found = explain(pairs, asked, weights, some.inputs.shape[1:], progress)
     reasons = dict(zip(pairs, found, strict=True))
 
-    means = mean_evidence(choice, reasons, images, place, labels)
+    means = mean_evidence(choice, reasons, some.inputs, place, labels)
     write_table(means, job.output.means, "evidence")
     with atomic_folder(job.output.labels) as folder:
         for label, positives in choice.averaged.items():
@@ -61,24 +53,11 @@ def main(job) -> None:
             write_bytes(folder / f"{file_name(labels[label])}.png", to_png(figure))
 
     about = read_metadata(job.input.images[0], "images")
-    limits = about["axis_range"]
-
-    def page(row: int, notes: list[str]) -> SamplePage:
-        mine = [(label, reason) for (of, label), reason in reasons.items() if of == row]
-        mine.sort(key=lambda entry: -probabilities[row, entry[0]])
-        words = f"Validated in fold {fold[row]}; answers and evidence are of models that did not see it."
-        return SamplePage(
-            ids[row], words, notes, labels, probabilities[row], members, per_model[:, row], truth[row],
-            images[place[row]], about["axis"], limits, mine,
-        )  # fmt: skip
-
-    def mistake(row: int, label: int) -> list[str]:
-        given = "has" if truth[row, label] > 0.5 else "does not have"
-        return [f"Labelled: {given} {labels[label]}. The ensemble says {probabilities[row, label]:.3f}."]
-
-    sure = [page(row, []) for row in choice.shown]
-    wrong = [page(row, mistake(row, label)) for row, label in choice.mistakes.items()]
-    for pages, target in ((sure, job.output.samples), (wrong, job.output.mistakes)):
+    axis = (about["axis"], about["axis_range"])
+    answered = Answered(ids, fold, labels, members, truth, probabilities, per_model, *axis)
+    shown_for = (dict.fromkeys(choice.shown), job.output.samples), (choice.mistakes, job.output.mistakes)
+    for mistakes, target in shown_for:
+        pages = [answered.page(row, some.inputs[place[row]], reasons, label) for row, label in mistakes.items()]
         with atomic_folder(target) as folder:
             write_pages(pages, folder, job.threads, Progress("pages written"))
 

@@ -12,7 +12,7 @@ from .explain import Folds, Reason
 from .fitting import inputs_of, load_fold
 from .images import stream_images
 from .models.data import Samples
-from .sample_pages import explained_labels
+from .sample_pages import SamplePage, explained_labels
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,65 @@ def load_some(paths: Iterable[str], wanted: set[str]) -> tuple[list[str], np.nda
             ids += [names[row] for row in rows]
             parts.append(images[rows])
     return ids, np.concatenate(parts)
+
+
+def gather(
+    pairs: Iterable[tuple[int, int]], ids: list[str], paths: Iterable[str], side: np.ndarray, truth: np.ndarray
+) -> tuple[Samples, np.ndarray]:
+    """The samples that are explained, with their images after METHOD step 3, and each scored row's row there, or −1.
+
+    Args:
+        pairs: (row, label) each; ids, side, truth: of the scored samples; paths: of the raw images' shards.
+    """
+    row_of = {ids[row]: row for row, _ in pairs}
+    chosen, images = load_some(paths, set(row_of))
+    rows = np.array([row_of[sample] for sample in chosen], dtype=np.int64)
+    place = np.full(len(ids), -1)
+    place[rows] = np.arange(len(rows))
+    return Samples(chosen, images, side[rows], truth[rows].astype(np.float32)), place
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The scored samples, as their pages show them.
+
+    Attributes:
+        ids, fold: of each; labels, members: names; truth, probabilities: [n, labels]; per_model: [members, n, labels].
+        axis, limits: of the images.
+    """
+
+    ids: list[str]
+    fold: np.ndarray
+    labels: list[str]
+    members: list[str]
+    truth: np.ndarray
+    probabilities: np.ndarray
+    per_model: np.ndarray
+    axis: str
+    limits: list[float] | None
+
+    def page(self, row: int, image: np.ndarray, reasons: dict[tuple[int, int], Reason], mistake: int | None) -> SamplePage:
+        """A sample's page. ``reasons``: of all (row, label); ``mistake``: the label that it is shown for, or None."""
+        notes = []
+        if mistake is not None:
+            has = "has" if self.truth[row, mistake] > 0.5 else "does not have"
+            said = f"The ensemble says {self.probabilities[row, mistake]:.3f}."
+            notes = [f"Labelled: {has} {self.labels[mistake]}. {said}"]
+        mine = [(label, reason) for (of, label), reason in reasons.items() if of == row]
+        return SamplePage(
+            sample=self.ids[row],
+            source=f"Validated in fold {self.fold[row]}; answers and evidence are of models that did not see it.",
+            notes=notes,
+            labels=self.labels,
+            probabilities=self.probabilities[row],
+            members=self.members,
+            per_model=self.per_model[:, row],
+            truth=self.truth[row],
+            image=image,
+            axis=self.axis,
+            limits=self.limits,
+            reasons=sorted(mine, key=lambda entry: -self.probabilities[row, entry[0]]),
+        )
 
 
 def out_of_fold(
