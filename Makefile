@@ -41,7 +41,7 @@ check: $(STAMP) ## formatting and lint of Python and Snakemake files
 test: check ## check, then all tests
 	$(WITH_DATA) $(BIN)/python -m pytest tests/unit -n auto
 	$(BIN)/python -m pytest tests/workflow -n 2 --dist loadfile # Snakemake starts on one core, images are trained on the other
-	$(WITH_DATA) $(BIN)/python -m pytest --ignore tests/unit --ignore tests/workflow
+	$(WITH_DATA) $(BIN)/python -m pytest tests/faults tests/benchmarks
 
 slurm: $(STAMP) ## the tests on a Slurm cluster made here (root; slurmctld, slurmd, slurm-client, munge), or ONLY=some
 	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")

@@ -138,8 +138,12 @@ def test_whatever_ends_a_training_it_goes_on(cluster, finished_long, untrained):
         jobs = until(all_train, snakemake)
         cancelled, lost, late, preempted = sorted(LONG, key=lambda training: jobs[training]["node"])
         assert jobs[cancelled]["node"] == jobs[lost]["node"] != jobs[late]["node"] == jobs[preempted]["node"]
+        # However fast this machine is: the limit counts minutes, and none of them may end before it is its turn.
+        going_on = {training: cluster.pause(jobs[training]["id"]) for training in (lost, late, preempted)}
         call("scontrol", "update", f"jobid={jobs[late]['id']}", "timelimit=1")
         call("scancel", jobs[cancelled]["id"])
+        until(lambda: not job_of(cluster, *late), snakemake)
+        going_on[late]()
         for training in (late, cancelled):  # Slurm's own log, as Snakemake clears a rule's log before it starts a job again
             path = (
                 untrained / f".snakemake/slurm_logs/rule_train_fold/{training[0]}_{training[1]}/{jobs[training]['id']}.log"
@@ -147,6 +151,7 @@ def test_whatever_ends_a_training_it_goes_on(cluster, finished_long, untrained):
             until(lambda path=path: "SIGTERM: stopped in epoch" in path.read_text(), snakemake)
         cluster.kill(jobs[lost]["node"])
         urgent = ("-p", "urgent", "-w", jobs[preempted]["node"], "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5")
+        going_on[preempted]()
         call("sbatch", *urgent)
         try:
             ends_well(snakemake, untrained)
