@@ -2,7 +2,7 @@
 
 Three ways take the same files in turn, on one thread, in every order equally often:
   A  pandas: read_csv of three columns, group-by sum over (mass, time bin), dense array
-  B  ionscape: read_run + render
+  B  ionscape: RunFile + render
   C  pyarrow.csv.read_csv of the same three columns as float64, and nothing else
 Then every run of the folder is rendered into one image file, and new processes load that file as one torch tensor.
 Prints a table and writes the figures, with the machine's facts, as JSON.
@@ -35,7 +35,7 @@ LIBRARY = str(Path(__file__).parents[2] / "workflow" / "scripts")
 sys.path.insert(0, LIBRARY)
 
 from ionscape.images import Grid, image_schema, load_images, render, render_images, write_images
-from ionscape.runs import read_run
+from ionscape.runs import RunFile
 
 GRID = Grid(masses=256, times=192, drop_masses=(4,))
 COLUMNS = {"axis": "temp", "mass": "m/z", "intensity": "abundance"}
@@ -69,7 +69,7 @@ def by_pandas(path: Path) -> np.ndarray:
 
 def by_ionscape(path: Path) -> np.ndarray:
     """The image by the library: float32 [masses, times]."""
-    return render(read_run(path, COLUMNS), GRID)
+    return render(RunFile(path, COLUMNS), GRID)
 
 
 def by_bare_arrow(path: Path) -> pa.Table:

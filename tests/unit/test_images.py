@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from reading import read_run
 
 from ionscape.errors import InputError
 from ionscape.formats import FORMATS
@@ -21,7 +22,7 @@ from ionscape.images import (
     stream_images,
     write_images,
 )
-from ionscape.runs import Run, read_run
+from ionscape.runs import Run
 
 METHOD = Grid(masses=256, times=192, drop_masses=(4,))
 SMALL = Grid(masses=8, times=3, drop_masses=(4,))

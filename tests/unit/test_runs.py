@@ -1,4 +1,4 @@
-"""read_run: the three columns of a CSV as pandas reads them, and messages that name file, line and column."""
+"""RunFile: the three columns of a CSV as pandas reads them, and messages that name file, line and column."""
 
 import gzip
 import os
@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from reading import read_run
 
-from ionscape import runs
+from ionscape import expansion
 from ionscape.errors import InputError
-from ionscape.runs import read_run
 
 COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
 MARS1 = {"axis": "temp", "mass": "m/z", "intensity": "abundance"}
@@ -104,7 +104,7 @@ def test_a_file_of_several_blocks(run_csv, monkeypatch):
     lines = random_lines(3, rows=3000)
     path = run_csv(*lines, header="note,time,mass,intensity")
     whole = read_run(path, COLUMNS)
-    monkeypatch.setattr(runs, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(expansion, "BLOCK_BYTES", 4096)
     for ours, expected in zip(arrays(read_run(path, COLUMNS)), arrays(whole), strict=True):
         np.testing.assert_array_equal(ours, expected)
     assert read_run(path, COLUMNS).missing == whole.missing

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reading import read_run
 
 from ionscape.images import Grid, render
 from ionscape.runs import Run as RawRun
-from ionscape.runs import read_run
 from ionscape.simulate import (
     FAMILIES,
     LIBRARY_COLUMNS,

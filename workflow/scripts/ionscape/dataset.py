@@ -14,7 +14,7 @@ from .errors import InputError, InputErrors
 from .formats import TRAIN
 from .images import Grid, render
 from .run_facts import RunFacts, run_facts
-from .runs import read_run
+from .runs import RunFile
 from .tables import read_rows
 
 #: Columns of our own tables beside the labels'.
@@ -239,8 +239,9 @@ def _check_run(path: Path | None, expected: str | None, layout: Layout) -> tuple
     """One run: its facts, its md5, its problems (at most one of reading and one of the md5)."""
     if path is None:
         return RunFacts(), "", []
+    run = RunFile(path, layout.columns)
     try:
-        run = read_run(path, layout.columns)
+        facts = run_facts(run, layout.grid)
     except InputError as error:
         return RunFacts(), "", [str(error)]
     problems = []
@@ -251,5 +252,5 @@ def _check_run(path: Path | None, expected: str | None, layout: Layout) -> tuple
     try:
         render(run, layout.grid)
     except InputError as error:
-        problems.append(f"{path}: {error}")
-    return run_facts(run, layout.grid), digest, problems
+        problems.append(str(error))
+    return facts, digest, problems

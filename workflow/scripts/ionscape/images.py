@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
-from .runs import Run, read_run
+from .runs import Run, RunFile
 from .tables import atomic, describe, read_metadata, reading, vector_column, vectors
 
 #: Rows of a row group: 64 images of 256 × 192 are 12 MB, so streaming stays small and loading stays fast.
@@ -38,53 +38,72 @@ class Grid:
     statistic: str = "sum"
 
 
-def cells(run: Run, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """METHOD steps 1 and 2: which rows of a run are kept, and the flat cell (mass · times + bin) of each kept row.
-
-    Returns:
-        keep: bool [rows]; index: int64 [kept rows].
-
-    Raises:
-        InputError: no mass in range, or a single axis value (there is nothing to spread over the bins).
-    """
+def kept_rows(run: Run, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """METHOD step 1: which rows are kept, bool [rows], and the rounded mass of those, float64 [kept rows]."""
     mass = np.rint(run.mass)  # half to even
     keep = (mass >= 0) & (mass <= grid.masses - 1)
     for dropped in grid.drop_masses:
         keep &= mass != dropped
     if grid.limits is not None:
         keep &= (run.axis >= grid.limits[0]) & (run.axis <= grid.limits[1])
-    if not keep.any():
+    return keep, mass[keep]
+
+
+def axis_ends(run: Run | RunFile, grid: Grid) -> tuple[float, float]:
+    """METHOD step 2: the ends of the x axis that the bins are spread over.
+
+    Raises:
+        InputError: no mass in range, or a single axis value (there is nothing to spread over the bins).
+    """
+    lows, highs = [], []
+    for part in run:
+        axis = part.axis[kept_rows(part, grid)[0]]
+        if len(axis):
+            lows.append(float(axis.min()))
+            highs.append(float(axis.max()))
+    if not lows:
         raise InputError(
-            f"no row has a mass of 0–{grid.masses - 1} other than {list(grid.drop_masses)}"
+            f"{run.where}no row has a mass of 0–{grid.masses - 1} other than {list(grid.drop_masses)}"
             + (f" within {grid.limits} of the x axis" if grid.limits else "")
         )
-    axis = run.axis[keep]
-    low, high = grid.limits or (axis.min(), axis.max())
+    low, high = grid.limits or (min(lows), max(highs))
     if not high > low:
-        raise InputError(f"all kept rows share one value of the x axis ({low}); a run needs at least two")
+        raise InputError(f"{run.where}all kept rows share one value of the x axis ({low}); a run needs at least two")
     if not high - low < np.inf:
-        raise InputError(f"the x axis goes from {low} to {high}: too far for a number")
-    bins = np.rint((axis - low) / (high - low) * (grid.times - 1))
-    return keep, (mass[keep] * grid.times + bins).astype(np.int64)
+        raise InputError(f"{run.where}the x axis goes from {low} to {high}: too far for a number")
+    return low, high
 
 
-def render(run: Run, grid: Grid) -> np.ndarray:
+def render(run: Run | RunFile, grid: Grid) -> np.ndarray:
     """METHOD steps 1–3: intensities summed, or averaged, per (mass, time bin) and divided by the image's maximum.
+
+    Args:
+        run: its parts, which are gone through twice; in how many it comes makes no difference to the image.
 
     Returns:
         float32 [masses, times], maximum 1; negative sums stay negative.
 
     Raises:
-        InputError: as :func:`cells`, or no cell is positive, or a sum is too large for a float64.
+        InputError: as :func:`axis_ends`, or no cell is positive, or a sum is too large for a float64.
     """
-    keep, index = cells(run, grid)
-    intensity = run.intensity if keep.all() else run.intensity[keep]
-    image = np.bincount(index, weights=intensity, minlength=grid.masses * grid.times)
+    low, high = axis_ends(run, grid)
+    image = np.zeros(grid.masses * grid.times)
+    counts = np.zeros(len(image), dtype=np.int64)
+    for part in run:
+        keep, mass = kept_rows(part, grid)
+        bins = np.rint((part.axis[keep] - low) / (high - low) * (grid.times - 1))
+        if len(bins) and not 0 <= bins.min() <= bins.max() < grid.times:
+            raise InputError(f"{run.where}it changed while it was read")
+        cells = (mass * grid.times + bins).astype(np.int64)
+        with np.errstate(over="ignore", invalid="ignore"):  # seen below
+            np.add.at(image, cells, part.intensity[keep])
+        if grid.statistic == "mean":
+            np.add.at(counts, cells, 1)
     if grid.statistic == "mean":
-        image /= np.maximum(np.bincount(index, minlength=len(image)), 1)
+        image /= np.maximum(counts, 1)
     top = image.max()
     if not 0 < top < np.inf:
-        raise InputError(f"the largest sum of a cell's intensities must be positive and finite, it is {top}")
+        raise InputError(f"{run.where}the largest sum of a cell's intensities must be positive and finite, it is {top}")
     image /= top  # in place: the page faults of one more array cost more than the arithmetic
     return image.astype(np.float32).reshape(grid.masses, grid.times)
 
@@ -99,21 +118,17 @@ def render_images(
     """Reads and renders runs, a row group at a time.
 
     Args:
-        runs: (sample_id, path relative to ``root``) of each; columns: as :func:`.runs.read_run`.
+        runs: (sample_id, path relative to ``root``) of each; columns: as :class:`.runs.RunFile`.
         progress: called with (runs rendered, runs).
 
     Raises:
-        InputError: as read_run and :func:`render`, with the file's name.
+        InputError: as RunFile and :func:`render`, with the file's name.
     """
     for start in range(0, len(runs), ROW_GROUP):
         group = runs[start : start + ROW_GROUP]
         images = np.empty((len(group), grid.masses, grid.times), dtype=np.float32)
         for row, (_, path) in enumerate(group):
-            run = read_run(Path(root) / path, columns)
-            try:
-                images[row] = render(run, grid)
-            except InputError as error:
-                raise InputError(f"{Path(root) / path}: {error}") from error
+            images[row] = render(RunFile(Path(root) / path, columns), grid)
             progress(start + row + 1, len(runs))
         yield [sample for sample, _ in group], images
 

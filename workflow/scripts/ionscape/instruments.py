@@ -10,6 +10,7 @@ import pymzml.run
 from scipy.io import netcdf_file
 
 from .errors import InputError
+from .expansion import expanded
 
 #: Columns of a run: retention time in minutes, m/z, intensity, each float64 [rows].
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -23,6 +24,9 @@ def read_mzml(path: Path) -> Columns:
     Raises:
         InputError: not mzML, damaged, or without an MS1 spectrum that holds a peak.
     """
+    if path.suffix.lower() == ".gz":
+        for _ in expanded(path):  # pymzml would expand whatever there is
+            pass
     times, masses, intensities = [], [], []
     seen = 0
     try:

@@ -15,7 +15,7 @@ from .export import Exported
 from .images import render
 from .instruments import READERS
 from .run_facts import RunFacts, run_facts, unlike
-from .runs import read_run
+from .runs import RunFile
 from .tables import read_rows
 
 #: Ends of the names of files that are taken for runs when a folder is given, in lower case.
@@ -171,11 +171,8 @@ def read_runs(runs: list[NewRun], exported: Exported, threads: int, progress: Ca
         if runs[row].problem:
             return None, runs[row].problem
         try:
-            run = read_run(path, columns)
-            try:
-                images[row] = render(run, grid)
-            except InputError as error:
-                raise InputError(f"{path}: {error}") from error
+            run = RunFile(path, columns)
+            images[row] = render(run, grid)
             return run_facts(run, grid), None
         except InputError as error:
             return None, _text(str(error))

@@ -6,10 +6,16 @@ import numpy as np
 import pyarrow as pa
 
 from .images import Grid
-from .runs import Run
+from .runs import Run, RunFile
 
 #: A new run's fact may lie this share of the known runs' range beyond it.
 MARGIN = 0.1
+
+
+LARGEST = float(np.finfo(np.float64).max)
+
+#: No run has as many scans: the count stops here, so that a strange file cannot fill the memory.
+MOST_SCANS = 1_000_000
 
 
 @dataclass
@@ -37,23 +43,29 @@ class RunFacts:
     total: float = 0.0
 
 
-def run_facts(run: Run, grid: Grid) -> RunFacts:
-    """The facts of a run that has at least one row."""
-    mass = np.rint(run.mass)
+def run_facts(run: Run | RunFile, grid: Grid) -> RunFacts:
+    """The facts of a run, gone through part by part; raises InputError as :class:`.runs.RunFile` does."""
+    facts = RunFacts(axis_low=np.inf, axis_high=-np.inf, mass_low=np.inf, mass_high=-np.inf)
     low, high = grid.limits or (-np.inf, np.inf)
-    return RunFacts(
-        rows=len(mass),
-        missing=run.missing,
-        negative=int((run.intensity < 0).sum()),
-        outside=int(((mass < 0) | (mass >= grid.masses)).sum()),
-        off_axis=int(((run.axis < low) | (run.axis > high)).sum()),
-        scans=len(np.unique(run.axis)),
-        axis_low=float(run.axis.min()),
-        axis_high=float(run.axis.max()),
-        mass_low=float(run.mass.min()),
-        mass_high=float(run.mass.max()),
-        total=float(run.intensity.sum()),
-    )
+    scans = np.empty(0)
+    for part in run:
+        mass = np.rint(part.mass)
+        facts.rows += len(mass)
+        facts.missing += part.missing
+        facts.negative += int((part.intensity < 0).sum())
+        facts.outside += int(((mass < 0) | (mass >= grid.masses)).sum())
+        facts.off_axis += int(((part.axis < low) | (part.axis > high)).sum())
+        facts.axis_low = min(facts.axis_low, float(part.axis.min()))
+        facts.axis_high = max(facts.axis_high, float(part.axis.max()))
+        facts.mass_low = min(facts.mass_low, float(part.mass.min()))
+        facts.mass_high = max(facts.mass_high, float(part.mass.max()))
+        with np.errstate(over="ignore"):
+            facts.total += float(part.intensity.sum())
+        if len(scans) < MOST_SCANS:
+            scans = np.union1d(scans, part.axis)[:MOST_SCANS]
+    facts.scans = len(scans)
+    facts.total = float(np.clip(facts.total, -LARGEST, LARGEST))  # of finite numbers, but infinity is no JSON
+    return facts
 
 
 def facts_table(ids: list[str], facts: list[RunFacts]) -> pa.Table:

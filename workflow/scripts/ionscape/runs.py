@@ -15,17 +15,15 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from .errors import InputError
+from .expansion import BLOCK_BYTES, expanded
 from .instruments import reader_of
 from .tables import require_regular_file, require_utf8
 
-#: One block holds a usual run whole; a larger file is parsed in several.
-BLOCK_BYTES = 1 << 24
+#: The header ends in this many bytes at the start.
+LONGEST_HEADER = 1 << 16
 
-#: Ends of the names of compressed files, in lower case.
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-
-#: The header is looked for in this many bytes at the start.
-HEADER_BYTES = 1 << 16
+#: Most characters of a file's own words in a message, and most names of columns.
+SHOWN, SHOWN_NAMES = 60, 20
 
 #: What Arrow takes as a number (Python's float() also takes 1_000, inf and digits of other scripts).
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -36,7 +34,7 @@ MISSING = frozenset(pacsv.ConvertOptions().null_values)
 
 @dataclass(frozen=True)
 class Run:
-    """A raw run after METHOD step 1's first rule (missing values are 0).
+    """A raw run, or a part of one, after METHOD step 1's first rule (missing values are 0).
 
     Attributes:
         axis: float64 [rows], the x axis in the file's unit (retention time in minutes, or temperature in °C).
@@ -50,40 +48,105 @@ class Run:
     intensity: np.ndarray
     missing: int
 
+    #: What messages about it begin with.
+    where = ""
 
-def read_run(path: str | Path, columns: dict[str, str]) -> Run:
-    """Reads a run's three columns as float64 (float32 parsing moves values into other bins).
+    def __iter__(self) -> Iterator["Run"]:
+        """Its parts, as of :class:`RunFile`: itself."""
+        yield self
+
+
+class RunFile:
+    """A run on the disk, iterated part by part in the file's order, as often as is needed.
+
+    A usual run is one part, which is kept; of a larger one only a part at a time is in memory.
 
     Args:
         path: CSV, also ``.gz`` or ``.zst``; mzML, also ``.gz``; or ANDI-MS netCDF (``.cdf``, ``.nc``): their times are in
-            minutes.
+            minutes, and they are one part.
         columns: the file's names of ``axis``, ``mass`` and ``intensity``, and of ``time``, which may be the axis.
 
     Raises:
-        InputError: missing file, directory, UTF-16, missing or repeated column, no rows, a row of another length, text
-            in a number, ±inf, a compressed file that ends early. Names the line of the file (the header is line 1)
-            and the column. Of mzML and netCDF: what :mod:`.instruments` says, or an axis other than time.
+        InputError: when it is iterated: missing file, directory, UTF-16, missing or repeated column, no rows, a row of
+            another length, text in a number, ±inf, a header of more than 64 KiB, a compressed file that ends early or
+            expands without end. Names the line of the file (the header is line 1) and the column. Of mzML and netCDF:
+            what :mod:`.instruments` says, or an axis other than time.
     """
-    path = require_regular_file(path, "the run")
-    if read := reader_of(path):
-        return _from_instrument(path, read(path), columns)
-    names = [columns["axis"], columns["mass"], columns["intensity"]]
-    content = _read(path)
-    _check_header(path, content, names)
+
+    def __init__(self, path: str | Path, columns: dict[str, str]):
+        self.path, self.columns = Path(path), columns
+        self.where = f"{path}: "
+        self._whole: Run | None = None
+
+    def __iter__(self) -> Iterator[Run]:
+        if self._whole is not None:
+            yield self._whole
+            return
+        part, parts = None, 0
+        for part in self._read():
+            parts += 1
+            yield part
+        if parts == 1:
+            self._whole = part
+
+    def _read(self) -> Iterator[Run]:
+        path = require_regular_file(self.path, "the run")
+        if read := reader_of(path):
+            yield _from_instrument(path, read(path), self.columns)
+            return
+        names = [self.columns["axis"], self.columns["mass"], self.columns["intensity"]]
+        header: list[str] | None = None
+        line, rows = 1, 0
+        for block in _whole_lines(path):
+            columns = header or _check_header(path, block[:LONGEST_HEADER], names)
+            if not (header and block.isspace()):  # which Arrow takes for an empty file
+                part = _parse(path, line, block, names, header)
+                if len(part.mass):
+                    rows += len(part.mass)
+                    yield part
+            header = columns
+            line += block.count(b"\n")
+        if header is None:
+            raise InputError(f"{path}: is empty, expected a header with {', '.join(names)}")
+        if rows == 0:
+            raise InputError(f"{path}: has a header but no rows")
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """A file in blocks that end with a line, outside of quotes; the last one ends as the file does."""
+    pending = b""
+    for block in expanded(path):
+        if not pending:
+            pending = block
+            continue
+        end = pending.rfind(b"\n") + 1
+        while end and pending.count(b'"', 0, end) % 2:
+            end = pending.rfind(b"\n", 0, end - 1) + 1
+        if not end:
+            longest = f"{BLOCK_BYTES >> 20} MiB"
+            raise InputError(f"{path}: has a line of more than {longest}, or a quote that does not end: not a run")
+        yield pending[:end]
+        pending = pending[end:] + block
+    if pending:
+        yield pending
+
+
+def _parse(path: Path, line: int, block: bytes, names: list[str], header: list[str] | None) -> Run:
+    """A block's three columns; line: its first; header: of the file, None if the block begins with it."""
     try:
         table = pacsv.read_csv(
-            pa.BufferReader(content),
-            read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+            pa.BufferReader(block),
+            read_options=pacsv.ReadOptions(use_threads=False, block_size=max(len(block), 1), column_names=header),
             convert_options=pacsv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.float64())),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise InputError(_find_fault(path, content, names) or f"{path}: cannot be read as CSV: {error}") from error
-    if table.num_rows == 0:
-        raise InputError(f"{path}: has a header but no rows")
+        found = _find_fault(path, line, block, names, header)
+        raise InputError(found or f"{path}: cannot be read as CSV: {_shown(str(error))}") from error
     missing = sum(column.null_count for column in table.columns)
     arrays = [_dense(column) for column in table.columns]
     if not all(np.isfinite(array).all() for array in arrays):
-        raise InputError(_find_fault(path, content, names) or f"{path}: has a value that is not a finite number")
+        found = _find_fault(path, line, block, names, header)
+        raise InputError(found or f"{path}: has a value that is not a finite number")
     return Run(*arrays, missing=missing)
 
 
@@ -98,30 +161,23 @@ def _from_instrument(path: Path, arrays: tuple[np.ndarray, ...], columns: dict[s
     return Run(*arrays, missing=missing)
 
 
-def _read(path: Path) -> pa.Buffer:
-    try:
-        compression = COMPRESSIONS.get(path.suffix.lower())
-        with pa.input_stream(str(path), compression=compression, buffer_size=0) as stream:
-            return stream.read_buffer()
-    except (OSError, EOFError, pa.ArrowInvalid) as error:
-        hint = "; the compressed file is damaged or ends early" if path.suffix != ".csv" else ""
-        raise InputError(f"{path}: cannot be read: {str(error).strip()}{hint}") from error
-
-
-def _check_header(path: Path, content: pa.Buffer, names: list[str]) -> None:
-    head = content[:HEADER_BYTES].to_pybytes()
-    if not head.strip():
-        raise InputError(f"{path}: is empty, expected a header with {', '.join(names)}")
+def _check_header(path: Path, head: bytes, names: list[str]) -> list[str]:
+    """The names of all columns, from a file's first bytes."""
     require_utf8(head[:4096], path)
-    record = next(_records(head), None)
-    if record is None:  # a byte-order mark and nothing else
+    record = next(_records(head), None) if head.strip() else None
+    if record is None:  # nothing, or a byte-order mark and nothing else
         raise InputError(f"{path}: is empty, expected a header with {', '.join(names)}")
     line, header = record
+    if len(head) == LONGEST_HEADER and not re.search(rb"[\r\n]", head.strip()):
+        raise InputError(f"{path}, line {line}: the header is longer than {LONGEST_HEADER >> 10} KiB: not a run")
     for name in names:
         if name not in header:
-            raise InputError(f"{path}, line {line}: column {name!r} is missing; found {', '.join(map(repr, header))}")
+            found = ", ".join(_shown(repr(column)) for column in header[:SHOWN_NAMES])
+            more = f" and {len(header) - SHOWN_NAMES} more" if len(header) > SHOWN_NAMES else ""
+            raise InputError(f"{path}, line {line}: column {name!r} is missing; found {found}{more}")
         if header.count(name) > 1:
             raise InputError(f"{path}, line {line}: column {name!r} occurs more than once")
+    return header
 
 
 def _dense(column: pa.ChunkedArray) -> np.ndarray:
@@ -130,33 +186,40 @@ def _dense(column: pa.ChunkedArray) -> np.ndarray:
     return column.to_numpy()
 
 
-def _records(content: bytes) -> Iterator[tuple[int, list[str]]]:
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _records(content: bytes, line: int = 1) -> Iterator[tuple[int, list[str]]]:
     """(line of the file, cells) of every record; blank lines are passed over, as Arrow does, but counted."""
+    first = line
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig", errors="replace"), newline=""))
-    line = 1
     for cells in reader:
         if cells:
             yield line, cells
-        line = reader.line_num + 1
+        line = first + reader.line_num
 
 
-def _find_fault(path: Path, content: pa.Buffer, names: list[str]) -> str | None:
-    """Reads a file that Arrow could not use once more, slowly, for the first bad cell: its message, or None."""
-    records = _records(content.to_pybytes())
-    _, header = next(records)
-    line = None
+def _find_fault(path: Path, line: int, block: bytes, names: list[str], header: list[str] | None) -> str | None:
+    """Reads a block that Arrow could not use once more, slowly, for the first bad cell: its message, or None."""
+    records = _records(block, line)
+    rows = header is not None
     try:
+        if header is None:
+            line, header = next(records)
+        columns = [(name, header.index(name)) for name in names]
         for line, cells in records:
+            rows = True
             if len(cells) != len(header):
                 return f"{path}, line {line}: {len(cells)} values, the header has {len(header)}"
-            for name in names:
-                text = cells[header.index(name)].strip()
+            for name, index in columns:
+                text = cells[index].strip()
                 if text in MISSING:
                     continue
                 if not NUMBER.fullmatch(text):
-                    return f"{path}, line {line}, column {name!r}: {text!r} is not a number"
+                    return f"{path}, line {line}, column {name!r}: {_shown(text)!r} is not a number"
                 if not math.isfinite(float(text)):
-                    return f"{path}, line {line}, column {name!r}: {text!r} is too large for a number"
+                    return f"{path}, line {line}, column {name!r}: {_shown(text)!r} is too large for a number"
     except csv.Error as error:
         return f"{path}, after line {line}: not a CSV: {error}"
-    return None if line else f"{path}: has a header but no rows"
+    return None if rows else f"{path}: has a header but no rows"

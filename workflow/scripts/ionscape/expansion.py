@@ -1,0 +1,38 @@
+"""Files read in blocks, whatever compresses them, so that neither their size nor what they expand to fills the memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from .errors import InputError
+
+#: One block holds a usual run whole.
+BLOCK_BYTES = 1 << 22
+
+#: Ends of the names of compressed files, in lower case.
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+
+#: A file that expands to more than both is no run: those become 3 to 20 times larger.
+LARGEST_BYTES, LARGEST_RATIO = 1 << 27, 100
+
+
+def expanded(path: Path) -> Iterator[bytes]:
+    """A file's content in blocks of BLOCK_BYTES, the last one shorter; ``.gz`` and ``.zst`` are expanded.
+
+    Raises:
+        InputError: it cannot be read, is damaged or ends early, or it expands to far more than any run.
+    """
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    total = 0
+    try:
+        largest = max(LARGEST_BYTES, LARGEST_RATIO * path.stat().st_size)
+        with pa.input_stream(str(path), compression=compression, buffer_size=0) as stream:
+            while block := stream.read(BLOCK_BYTES):
+                total += len(block)
+                if compression and total > largest:
+                    raise InputError(f"{path}: expands to more than {LARGEST_RATIO} times its size: no run does")
+                yield block
+    except (OSError, EOFError, pa.ArrowInvalid) as error:
+        hint = "; the compressed file is damaged or ends early" if compression else ""
+        raise InputError(f"{path}: cannot be read: {str(error).strip()}{hint}") from error
