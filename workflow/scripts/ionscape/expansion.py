@@ -26,11 +26,11 @@ def expanded(path: Path) -> Iterator[bytes]:
     compression = COMPRESSIONS.get(path.suffix.lower())
     total = 0
     try:
-        largest = max(LARGEST_BYTES, LARGEST_RATIO * path.stat().st_size)
-        with pa.input_stream(str(path), compression=compression, buffer_size=0) as stream:
+        with pa.OSFile(str(path)) as file:
+            stream = pa.CompressedInputStream(file, compression) if compression else file
             while block := stream.read(BLOCK_BYTES):
                 total += len(block)
-                if compression and total > largest:
+                if total > max(LARGEST_BYTES, LARGEST_RATIO * file.tell()):
                     raise InputError(f"{path}: expands to more than {LARGEST_RATIO} times its size: no run does")
                 yield block
     except (OSError, EOFError, pa.ArrowInvalid) as error:

@@ -74,6 +74,7 @@ def axis_ends(run: Run | RunFile, grid: Grid) -> tuple[float, float]:
     return low, high
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an infinity is looked for at the end
 def render(run: Run | RunFile, grid: Grid) -> np.ndarray:
     """METHOD steps 1–3: intensities summed, or averaged, per (mass, time bin) and divided by the image's maximum.
 
@@ -84,7 +85,8 @@ def render(run: Run | RunFile, grid: Grid) -> np.ndarray:
         float32 [masses, times], maximum 1; negative sums stay negative.
 
     Raises:
-        InputError: as :func:`axis_ends`, or no cell is positive, or a sum is too large for a float64.
+        InputError: as :func:`axis_ends`, or no cell is positive, or a sum is too large for a float64, or a
+            negative one too large beside the largest.
     """
     low, high = axis_ends(run, grid)
     image = np.zeros(grid.masses * grid.times)
@@ -95,8 +97,7 @@ def render(run: Run | RunFile, grid: Grid) -> np.ndarray:
         if len(bins) and not 0 <= bins.min() <= bins.max() < grid.times:
             raise InputError(f"{run.where}it changed while it was read")
         cells = (mass * grid.times + bins).astype(np.int64)
-        with np.errstate(over="ignore", invalid="ignore"):  # seen below
-            np.add.at(image, cells, part.intensity[keep])
+        np.add.at(image, cells, part.intensity[keep])
         if grid.statistic == "mean":
             np.add.at(counts, cells, 1)
     if grid.statistic == "mean":
@@ -105,6 +106,8 @@ def render(run: Run | RunFile, grid: Grid) -> np.ndarray:
     if not 0 < top < np.inf:
         raise InputError(f"{run.where}the largest sum of a cell's intensities must be positive and finite, it is {top}")
     image /= top  # in place: the page faults of one more array cost more than the arithmetic
+    if image.min() < np.finfo(np.float32).min:
+        raise InputError(f"{run.where}the smallest sum of a cell's intensities is {image.min():.3g} times the largest")
     return image.astype(np.float32).reshape(grid.masses, grid.times)
 
 

@@ -213,10 +213,10 @@ def _find_fault(path: Path, line: int, block: bytes, names: list[str], header: l
             if len(cells) != len(header):
                 return f"{path}, line {line}: {len(cells)} values, the header has {len(header)}"
             for name, index in columns:
-                text = cells[index].strip()
+                text = cells[index]
                 if text in MISSING:
                     continue
-                if not NUMBER.fullmatch(text):
+                if not NUMBER.fullmatch(text.strip()):
                     return f"{path}, line {line}, column {name!r}: {_shown(text)!r} is not a number"
                 if not math.isfinite(float(text)):
                     return f"{path}, line {line}, column {name!r}: {_shown(text)!r} is too large for a number"

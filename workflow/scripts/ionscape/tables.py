@@ -176,7 +176,11 @@ def require_regular_file(path: str | Path, what: str) -> Path:
         InputError: it is missing, a directory, or something else that cannot be read as a file.
     """
     path = Path(path)
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise InputError(f"{path}: {what} cannot be looked at: {error.strerror}") from error
+    if not exists:
         raise InputError(f"{path}: {what} does not exist")
     if path.is_dir():
         raise InputError(f"{path}: {what} is a directory, expected a file")
