@@ -96,16 +96,16 @@ class RunFile:
             return
         names = [self.columns["axis"], self.columns["mass"], self.columns["intensity"]]
         header: list[str] | None = None
-        line, rows = 1, 0
+        line, rows, before = 1, 0, b""
         for block in _whole_lines(path):
+            line += before.count(b"\n")
             columns = header or _check_header(path, block[:LONGEST_HEADER], names)
             if not (header and block.isspace()):  # which Arrow takes for an empty file
                 part = _parse(path, line, block, names, header)
                 if len(part.mass):
                     rows += len(part.mass)
                     yield part
-            header = columns
-            line += block.count(b"\n")
+            header, before = columns, block
         if header is None:
             raise InputError(f"{path}: is empty, expected a header with {', '.join(names)}")
         if rows == 0:
