@@ -299,5 +299,6 @@ def test_damaged_and_foreign_files_are_refused(tmp_path, read):
     ]:
         schema = image_schema(SMALL, "none", "time").with_metadata({b"ionscape": json.dumps(facts).encode()})
         write_images(path, schema, random_batches([1], SMALL))
-        with pytest.raises(InputError, match=f"expected images version 2, {found}; run rule render_images"):
+        expected = f"expected images version {FORMATS['images'][0]}, {found}; run rule render_images"
+        with pytest.raises(InputError, match=expected):
             read(path)

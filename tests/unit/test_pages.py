@@ -1,6 +1,5 @@
 """Pages: what is in them, and that names are text, never HTML."""
 
-import json
 import re
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from ionscape.closing import prediction_lines, run_lines
 from ionscape.explain import Reason
 from ionscape.report_pages import commit, leaderboard_page, provenance_page, trainings_page
 from ionscape.sample_pages import SamplePage, explained_labels, sample_page, write_page
-from ionscape.tables import file_name
+from ionscape.tables import file_name, write_json
 
 EVIL = "<script>alert('x')</script>&amp;$a$"
 
@@ -145,7 +144,7 @@ def test_the_commit_of_a_folder_without_git(tmp_path):
 
 def test_the_last_lines(tmp_path):
     (tmp_path / "ensemble").mkdir()
-    (tmp_path / "ensemble" / "metrics.json").write_text(json.dumps(METRICS))
+    write_json(tmp_path / "ensemble" / "metrics.json", METRICS, "metrics")
     said = run_lines(tmp_path, " --configfile lab.yaml")
     assert "snakemake export --configfile lab.yaml, then" in said
     assert "log loss 0.2100 (95 %: 0.4000–0.6000), 0.42 of constant frequencies'; best single model: best, 0.2200" in said

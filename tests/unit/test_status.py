@@ -26,7 +26,7 @@ ROW = {
 
 def results(folder: Path) -> Path:
     run = folder / "results" / "lab"
-    write_json(run / "logs/config.json", {"models": {"deep": {}, "table": {}}, "folds": {"count": 3}})
+    write_json(run / "logs/config.json", {"models": {"deep": {}, "table": {}}, "folds": {"count": 3}}, "config")
     for model in ("deep", "table"):
         (run / "logs/train_fold" / model).mkdir(parents=True)
         for fold in range(3):

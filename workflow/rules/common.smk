@@ -63,7 +63,7 @@ onstart:
     from ionscape.tables import write_json
 
     if not CONFIG["model"]:  # `predict` trains nothing
-        write_json(f"{RESULTS}/logs/config.json", CONFIG)
+        write_json(f"{RESULTS}/logs/config.json", CONFIG, "config")
 
 
 onsuccess:

@@ -62,7 +62,7 @@ rule fit_ensemble:
     params:
         ensemble=CONFIG["ensemble"],
         families={name: model["family"] for name, model in MODELS.items()},
-        version=[version("logits"), version("metrics")],
+        version=[version("logits"), version("ensemble"), version("metrics")],
     message:
         "Fitting the ensemble"
     script:

@@ -32,7 +32,7 @@ rule train_fold:
         gpu=lambda wildcards: family(wildcards).gpu,
     params:
         settings=lambda wildcards: MODELS[wildcards.model],
-        version=[version("logits"), version("history")],
+        version=[version("logits"), version("model"), version("history")],
     message:
         "Training {wildcards.model}, fold {wildcards.fold} (threads={threads}, gpu={resources.gpu})"
     script:

@@ -22,7 +22,7 @@ def main(job) -> None:
     samples, facts = read_table(job.input.samples, "samples")
     labels = facts["labels"]
     folds = folds_of(read_table(job.input.folds, "folds")[0])
-    ensemble = read_json(job.input.ensemble)
+    ensemble = read_json(job.input.ensemble, "ensemble")
     members = ensemble["members"]
     ids, rows, truth, probabilities = nested_answers(samples, read_table(job.input.nested, "logits")[0], labels)
     side = samples["side"].to_numpy()[rows].astype(np.int64)

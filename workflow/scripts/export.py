@@ -14,7 +14,7 @@ from ionscape.tables import read_json, read_table
 def main(job) -> None:
     samples, about = read_table(job.input.samples, "samples")
     runs, _ = read_table(job.input.runs, "runs")
-    ensemble, metrics = read_json(job.input.ensemble), read_json(job.input.metrics)
+    ensemble, metrics = read_json(job.input.ensemble, "ensemble"), read_json(job.input.metrics, "metrics")
     folds, _ = read_table(job.input.folds, "folds")
     trained = np.isin(samples["sample_id"].to_pylist(), folds["sample_id"].to_pylist())
     side = samples["side"].to_numpy()[trained]

@@ -17,7 +17,7 @@ from ionscape.tables import read_json, read_table, write_bytes, write_text
 
 
 def main(job) -> None:
-    metrics, ensemble = read_json(job.input.metrics), read_json(job.input.ensemble)
+    metrics, ensemble = read_json(job.input.metrics, "metrics"), read_json(job.input.ensemble, "ensemble")
     samples, facts = read_table(job.input.samples, "samples")
     labels, members = facts["labels"], ensemble["members"]
     _, _, truth, probabilities = nested_answers(samples, read_table(job.input.nested, "logits")[0], labels)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,8 +54,12 @@ class Checkpoint:
             with safe_open(self.path, framework="pt") as stream:
                 facts = json.loads((stream.metadata() or {}).get("facts", "{}"))
                 if facts.get("key") == self.key:
-                    return {name: stream.get_tensor(name) for name in stream.keys()}, facts  # noqa: SIM118
-            reason = "is of other settings or data"
+                    tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+                    if facts.pop("checksum", None) == _checksum(tensors, facts):
+                        return tensors, facts
+                    reason = "is not as it was written"
+                else:
+                    reason = "is of other settings or data"
         except (OSError, ValueError, SafetensorError) as error:
             reason = f"cannot be read ({error})"
         aside = self.path.with_name(f"{self.path.name}.set-aside")
@@ -69,18 +74,26 @@ class Checkpoint:
         """
         self.wait()
         copies = _copies(tensors)
-        metadata = {"facts": json.dumps({**facts, "key": self.key})}
-        self._pending = self._writer.submit(self._write, copies, metadata)
+        self._pending = self._writer.submit(self._write, copies, {**facts, "key": self.key})
 
-    def _write(self, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    def _write(self, tensors: dict[str, torch.Tensor], facts: dict) -> None:
         with atomic(self.path) as temporary:
-            save_file(tensors, temporary, metadata)
+            save_file(tensors, temporary, {"facts": json.dumps({**facts, "checksum": _checksum(tensors, facts)})})
 
     def wait(self) -> None:
         """Returns once what was saved is on the disk; raises its OSError."""
         if self._pending is not None:
             pending, self._pending = self._pending, None
             pending.result()
+
+
+def _checksum(tensors: dict[str, torch.Tensor], facts: dict) -> int:
+    """CRC-32 of all that is written: safetensors would not see a flipped bit."""
+    checksum = zlib.crc32(json.dumps(facts, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        checksum = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), checksum)
+        checksum = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy(), checksum)
+    return checksum
 
 
 def _copies(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

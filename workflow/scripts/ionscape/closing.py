@@ -12,7 +12,7 @@ def run_lines(results: Path, given: str) -> str:
     Args:
         results: ``results/{run}``; given: what names its configuration on the command line, `` --configfile FILE``.
     """
-    metrics = read_json(results / "ensemble" / "metrics.json")
+    metrics = read_json(results / "ensemble" / "metrics.json", "metrics")
     nested, base = metrics["ensemble_nested"], metrics["baseline"]["log_loss"]
     low, high = nested["log_loss_interval"]
     best, entry = min(metrics["models"].items(), key=lambda item: item[1]["log_loss"])

@@ -25,7 +25,7 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
     Raises:
         InputError: files that are missing, or a model that the run does not have.
     """
-    settings = read_json(run / "logs/config.json")["ensemble"]
+    settings = read_json(run / "logs/config.json", "config")["ensemble"]
     samples, facts = read_table(run / "samples.parquet", "samples")
     folds = folds_of(read_table(run / "folds.parquet", "folds")[0])
     oof = Logits.read(read_table(run / "logits/oof.parquet", "logits")[0], facts["labels"])

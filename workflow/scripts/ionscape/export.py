@@ -1,6 +1,5 @@
 """A finished run's ensemble as one folder that answers for new samples, without the training data."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ from .dataset import resolve_inside
 from .errors import InputError
 from .formats import FORMATS
 from .images import Grid
+from .models.files import FACTS, WEIGHTS, sha256
 from .tables import atomic_folder, read_json, write_json, write_text
 
 #: What a fitted model is made of.
-MODEL_FILES = ("weights.safetensors", "model.json")
+MODEL_FILES = (WEIGHTS, FACTS)
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,12 @@ def export_ensemble(
             place = Path("models") / name / f"fold{fold}" / file
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(models / name / f"fold{fold}" / file, folder / place)
-            digests[place.as_posix()] = _digest(folder / place)
+            digests[place.as_posix()] = sha256(folder / place)
             progress(done, len(copied))
-        write_json(folder / "ensemble.json", ensemble)
-        digests["ensemble.json"] = _digest(folder / "ensemble.json")
-        version = {"format": "export", "version": FORMATS["export"][0]}
+        write_json(folder / "ensemble.json", ensemble, "ensemble")
+        digests["ensemble.json"] = sha256(folder / "ensemble.json")
         members = dict.fromkeys(ensemble["members"], folds)
-        write_json(folder / "model.json", {**version, **facts, "members": members, "files": digests})
+        write_json(folder / "model.json", {**facts, "members": members, "files": digests}, "export")
         write_text(folder / "README.md", card)
 
 
@@ -87,20 +86,12 @@ def open_export(folder: str | Path) -> Exported:
     folder = Path(folder)
     if not (folder / "model.json").is_file():
         raise InputError(f"{folder}: is no exported model, model.json is missing; `snakemake export` makes one")
-    facts = read_json(folder / "model.json")
-    version, rule = FORMATS["export"]
-    found = (facts.get("format"), facts.get("version")) if isinstance(facts, dict) else (None, None)
-    if found != ("export", version):
-        raise InputError(f"{folder}/model.json: expected export version {version}, found {found[0]} version {found[1]}")
+    facts = read_json(folder / "model.json", "export")
+    rule = FORMATS["export"][1]
     for name, digest in facts["files"].items():
         path = resolve_inside(folder, name)
         if not path.is_file():
             raise InputError(f"{path}: is missing; copy the exported folder again, or run rule {rule} again")
-        if _digest(path) != digest:
+        if sha256(path) != digest:
             raise InputError(f"{path}: is not as it was exported (SHA-256 differs); copy the exported folder again")
-    return Exported(folder, facts, read_json(folder / "ensemble.json"))
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return Exported(folder, facts, read_json(folder / "ensemble.json", "ensemble"))

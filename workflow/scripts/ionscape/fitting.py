@@ -19,6 +19,7 @@ from .folds import ALWAYS
 from .images import load_images
 from .metrics import log_loss, probabilities_of
 from .models.data import Samples
+from .models.files import FACTS
 from .normalization import normalize
 from .tables import read_json, read_table, vectors, write_table
 
@@ -146,10 +147,10 @@ def load_fold(folder: Path) -> object:
     Raises:
         InputError: missing or damaged files, or an unknown family.
     """
-    settings = read_json(folder / "model.json").get("settings", {})
+    settings = read_json(folder / FACTS, "model").get("settings", {})
     family = FAMILIES.get(settings.get("family"))
     if family is None:
-        raise InputError(f"{folder / 'model.json'}: is of no family that is known here: {settings.get('family')!r}")
+        raise InputError(f"{folder / FACTS}: is of no family that is known here: {settings.get('family')!r}")
     try:
         return importlib.import_module(family.module).Model.load(folder)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:

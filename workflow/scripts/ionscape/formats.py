@@ -4,18 +4,21 @@
 #: whatever depends on them.
 FORMATS = {
     "example": (1, "simulate_example"),
-    "samples": (2, "check_dataset"),
-    "runs": (1, "check_dataset"),
-    "images": (2, "render_images / normalize_images"),
-    "features": (2, "extract_features"),
-    "folds": (1, "assign_folds"),
-    "replicates": (1, "find_replicates"),
-    "logits": (1, "train_fold / collect_logits"),
-    "metrics": (2, "fit_ensemble"),
-    "history": (2, "train_fold"),
-    "checkpoint": (1, "train_fold"),
-    "evidence": (1, "explain"),
-    "export": (1, "export"),
+    "samples": (3, "check_dataset"),
+    "runs": (2, "check_dataset"),
+    "images": (3, "render_images / normalize_images"),
+    "features": (3, "extract_features"),
+    "folds": (2, "assign_folds"),
+    "replicates": (2, "find_replicates"),
+    "logits": (2, "train_fold / collect_logits"),
+    "model": (1, "train_fold"),
+    "ensemble": (1, "fit_ensemble"),
+    "metrics": (3, "fit_ensemble"),
+    "history": (3, "train_fold"),
+    "checkpoint": (2, "train_fold"),
+    "evidence": (2, "explain"),
+    "export": (2, "export"),
+    "config": (1, "ensemble"),  # every call of Snakemake writes it
 }
 
 #: The split, in the metadata and in samples.parquet, whose samples are divided into folds.

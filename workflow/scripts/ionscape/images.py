@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
+from .formats import FORMATS
 from .runs import Run, RunFile
 from .tables import atomic, describe, read_metadata, reading, vector_column, vectors
 
@@ -181,12 +182,15 @@ def write_images(path: str | Path, schema: pa.Schema, batches: Iterable[tuple[Se
 def stream_images(path: str | Path) -> Iterator[tuple[list[str], np.ndarray]]:
     """Row group by row group: (sample_ids, float32 [n, masses, times]). Raises as tables.read_table."""
     facts = read_metadata(path, "images")
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with reading(path, "images"):
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    with file:
         for group in range(file.num_row_groups):
             with reading(path, "images"):
                 table = file.read_row_group(group)
-            images = vectors(table["image"]).reshape(-1, facts["masses"], facts["times"])
-            yield table["sample_id"].to_pylist(), images
+                images = vectors(table["image"]).reshape(-1, facts["masses"], facts["times"])
+                ids = table["sample_id"].to_pylist()
+            yield ids, images
 
 
 def load_images(path: str | Path) -> tuple[list[str], np.ndarray, dict]:
@@ -197,6 +201,9 @@ def load_images(path: str | Path) -> tuple[list[str], np.ndarray, dict]:
     images = np.empty((rows, facts["masses"], facts["times"]), dtype=np.float32)
     ids: list[str] = []
     for group, part in stream_images(path):  # one row group beside the result, not the whole file twice
-        images[len(ids) : len(ids) + len(group)] = part
+        with reading(path, "images"):  # a damaged footer may promise fewer
+            images[len(ids) : len(ids) + len(group)] = part
         ids += group
+    if len(ids) != rows:
+        raise InputError(f"{path}: holds {len(ids)} of {rows} images; run rule {FORMATS['images'][1]} again")
     return ids, images, facts

@@ -64,7 +64,10 @@ def main() -> None:
         for run in arguments.runs:
             folders = [Path(folder) for folder in run.split(",")]
             parts = [
-                (read_json(folder / "ensemble/metrics.json"), read_json(folder / "ensemble/ensemble.json"))
+                (
+                    read_json(folder / "ensemble/metrics.json", "metrics"),
+                    read_json(folder / "ensemble/ensemble.json", "ensemble"),
+                )
                 for folder in folders
             ]
             text = fill(text, folders[0].name, results_table(parts))

@@ -33,7 +33,7 @@ def training_status(results: Path) -> list[dict]:
     Raises:
         InputError: no run has been started there.
     """
-    config = read_json(results / "logs" / "config.json")
+    config = read_json(results / "logs" / "config.json", "config")
     rows = []
     for model in config["models"]:
         for fold in range(config["folds"]["count"]):

@@ -20,6 +20,9 @@ from .formats import FORMATS
 
 METADATA_KEY = b"ionscape"
 
+#: Of the facts in a Parquet file's schema (its pages have their own), and of a JSON file.
+CHECKSUM = "sha256"
+
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -90,26 +93,52 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def write_json(path: str | Path, content: dict) -> None:
-    """Writes indented JSON atomically; NaN is not JSON and raises ValueError."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+def _signed(facts: dict, columns: list[str]) -> dict:
+    """The facts with a checksum: SHA-256 of them and of a table's columns as JSON, 64 hexadecimal digits."""
+    text = json.dumps([facts, columns], sort_keys=True, allow_nan=False)
+    return {**facts, CHECKSUM: hashlib.sha256(text.encode()).hexdigest()}
 
 
-def read_json(path: str | Path) -> dict:
-    """Reads JSON.
+def _columns(schema: pa.Schema) -> list[str]:
+    """Name and type of each; Parquet gives the values of a list another name."""
+    return [f"{field.name}: {str(field.type).replace('item: ', 'element: ')}" for field in schema]
+
+
+def _checked(path: str | Path, kind: str, facts: object, columns: list[str]) -> dict:
+    """What was signed, if it is of the format and version that this code writes."""
+    version, rule = FORMATS[kind]
+    facts = facts if isinstance(facts, dict) else {}
+    if (facts.get("format"), facts.get("version")) != (kind, version):
+        found = f"{facts.get('format', 'an unknown format')} version {facts.get('version', '?')}"
+        raise InputError(f"{path}: expected {kind} version {version}, found {found}; run rule {rule} again")
+    known = {name: value for name, value in facts.items() if name != CHECKSUM}
+    if _signed(known, columns) != facts:
+        raise InputError(f"{path}: is not as it was written (its checksum differs); run rule {rule} again")
+    return known
+
+
+def write_json(path: str | Path, content: dict, kind: str) -> None:
+    """Writes indented JSON of the named format, with a checksum, atomically; NaN is not JSON and raises ValueError."""
+    facts = {"format": kind, "version": FORMATS[kind][0], **content}
+    write_text(path, json.dumps(_signed(facts, []), indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path, kind: str) -> dict:
+    """What :func:`write_json` wrote, with ``format`` and ``version``.
 
     Raises:
-        InputError: missing file, or not JSON.
+        InputError: missing or damaged file, another format, another version; names the rule to run again.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); run rule {FORMATS[kind][1]} again") from error
+    return _checked(path, kind, content, [])
 
 
 def describe(schema: pa.Schema, kind: str, **metadata) -> pa.Schema:
-    """The schema with ionscape's metadata: format name and version, and whatever JSON-able facts are given."""
-    facts = {"format": kind, "version": FORMATS[kind][0], **metadata}
+    """The schema with ionscape's metadata: format name and version, whatever JSON-able facts are given, and a checksum."""
+    facts = _signed({"format": kind, "version": FORMATS[kind][0], **metadata}, _columns(schema))
     return schema.with_metadata({METADATA_KEY: json.dumps(facts).encode()})
 
 
@@ -125,7 +154,9 @@ def reading(path: str | Path, kind: str) -> Iterator[None]:
     """Turns Arrow's errors about a missing or damaged Parquet file into InputError with the rule to run again."""
     try:
         yield
-    except (OSError, pa.ArrowInvalid) as error:
+    except InputError:
+        raise
+    except (OSError, pa.ArrowException, MemoryError, ValueError, OverflowError) as error:  # a damaged footer promises much
         raise InputError(f"{path}: cannot be read as Parquet ({error}); run rule {FORMATS[kind][1]} again") from error
 
 
@@ -133,16 +164,12 @@ def read_metadata(path: str | Path, kind: str) -> dict:
     """The facts stored in a Parquet file's schema.
 
     Raises:
-        InputError: missing or broken file, another format, another version; names the rule to run again.
+        InputError: missing or damaged file, another format, another version; names the rule to run again.
     """
-    version, rule = FORMATS[kind]
     with reading(path, kind):
         schema = pq.read_schema(path)
-    facts = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
-    if (facts.get("format"), facts.get("version")) != (kind, version):
-        found = f"{facts.get('format', 'an unknown format')} version {facts.get('version', '?')}"
-        raise InputError(f"{path}: expected {kind} version {version}, found {found}; run rule {rule} again")
-    return facts
+        facts = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    return _checked(path, kind, facts, _columns(schema))
 
 
 def read_table(path: str | Path, kind: str, columns: list[str] | None = None) -> tuple[pa.Table, dict]:

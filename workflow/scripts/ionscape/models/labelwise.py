@@ -7,7 +7,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from ..metrics import clipped_logits
-from ..tables import atomic, read_json, write_json
+from .files import WEIGHTS, read_facts, save_model
 
 #: Probability of a label that the training part has only one class of: as if one more sample were of the other.
 PSEUDO_COUNT = 1.0
@@ -32,15 +32,14 @@ class LabelwiseModel:
 
     def save(self, folder: Path, facts: dict) -> None:
         """Writes ``weights.safetensors`` and ``model.json``."""
-        with atomic(folder / "weights.safetensors") as temporary:
-            save_file(self.tensors, temporary)
-        write_json(folder / "model.json", {"settings": self.settings, "labels": self.labels, **facts})
+        content = {"settings": self.settings, "labels": self.labels, **facts}
+        save_model(folder, lambda path: save_file(self.tensors, path), content)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The reverse of :meth:`save`. Raises InputError if model.json cannot be read."""
-        facts = read_json(folder / "model.json")
-        model = cls(load_file(folder / "weights.safetensors"), facts["settings"], facts["labels"])
+        """The reverse of :meth:`save`. Raises InputError as :func:`.files.read_facts`."""
+        facts = read_facts(folder)
+        model = cls(load_file(folder / WEIGHTS), facts["settings"], facts["labels"])
         model.inputs = facts["inputs"]
         return model
 

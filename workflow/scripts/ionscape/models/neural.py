@@ -22,8 +22,8 @@ from ..compute import (
 )
 from ..errors import InputError
 from ..recompute import recompute_blocks
-from ..tables import atomic, read_json, write_json
 from .data import Samples
+from .files import WEIGHTS, read_facts, save_model
 
 logger = logging.getLogger("ionscape")
 
@@ -126,19 +126,17 @@ class NeuralModel:
     def save(self, folder: Path, facts: dict) -> None:
         """Writes ``weights.safetensors`` and ``model.json`` (all that is needed to rebuild and preprocess)."""
         state = {name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()}
-        with atomic(folder / "weights.safetensors") as temporary:
-            save_file(state, temporary)
         how = {"settings": self.settings, "precision": self.precision}
         content = {**how, "shape": list(self.shape), "labels": self.labels, **facts}
-        write_json(folder / "model.json", content)
+        save_model(folder, lambda path: save_file(state, path), content)
 
     @classmethod
     def load(cls, folder: Path) -> "NeuralModel":
-        """The reverse of :meth:`save`, on this machine's device. Raises InputError if model.json cannot be read."""
-        facts = read_json(folder / "model.json")
+        """The reverse of :meth:`save`, on this machine's device. Raises InputError as :func:`.files.read_facts`."""
+        facts = read_facts(folder)
         shape = tuple(facts["shape"])
         network = cls.build(facts["settings"], shape, len(facts["labels"]), fresh=False)
-        network.load_state_dict(load_file(folder / "weights.safetensors"))
+        network.load_state_dict(load_file(folder / WEIGHTS))
         where = device()
         network.to(where, memory_format=torch.channels_last)
         precision = resolve_precision(facts["settings"]["precision"], where)
