@@ -8,10 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ionscape import jobs
-from ionscape.jobs import SIGNALS, alone_in, stoppable
+from ionscape.errors import Interrupted
+from ionscape.jobs import SIGNALS, alone_in, interruptible, stoppable
 
 LIBRARY = Path(jobs.__file__).parents[1]
 
@@ -46,6 +48,30 @@ try:
         time.sleep(600)
 except Interrupted as error:
     print(error, flush=True)
+"""
+
+
+#: Keeps nothing, and works for ever.
+SHORT = """
+import os, time
+from ionscape.errors import Interrupted
+from ionscape.jobs import interruptible
+try:
+    with interruptible():
+        print("child of", os.getppid(), flush=True)
+        time.sleep(600)
+except Interrupted as error:
+    print(error, flush=True)
+"""
+
+#: Has two processes that sleep, as those that draw pages do when they are done.
+POOL = """
+import os, time
+import joblib
+from ionscape.jobs import end_with
+print(*joblib.Parallel(2, initializer=end_with, initargs=(os.getpid(),))(joblib.delayed(os.getpid)() for _ in range(8)))
+print("works", flush=True)
+time.sleep(600)
 """
 
 
@@ -120,6 +146,44 @@ def test_a_job_that_starts_as_its_snakemake_dies_is_stopped(start, tmp_path):
     process, path = start("-m", "snakemake", tmp_path / "job.py", "--mode", "subprocess")
     assert until(path, r"^stopped: (.*)$")[1] == "Snakemake is gone"
     assert process.poll() is None
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_a_job_that_keeps_nothing(start, number):
+    process, path = start("-c", SHORT)
+    until(path, "^child of")
+    process.send_signal(number)
+    assert process.wait(10) == 0
+    assert path.read_text().endswith(f"{number.name}: stopped; nothing is left half-written, run again\n")
+
+
+def test_a_job_that_keeps_nothing_ends_with_its_snakemake(start, tmp_path):
+    (tmp_path / "snakemake.py").write_text(SNAKEMAKE)
+    (tmp_path / "job.py").write_text(SHORT)
+    process, path = start("-m", "snakemake", tmp_path / "job.py")
+    until(path, "^child of")
+    process.kill()
+    until(path, rf"^Snakemake \(process {process.pid}\) is gone: stopped; nothing", seconds=5)
+
+
+def test_handlers_within_and_after_an_interruptible_job():
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with interruptible():
+        with stoppable() as stopping:
+            signal.raise_signal(signal.SIGTERM)
+        assert stopping() == "SIGTERM"
+        with pytest.raises(Interrupted, match=r"^SIGTERM: stopped"):
+            signal.raise_signal(signal.SIGTERM)
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_worker_processes_end_with_a_killed_job(start):
+    process, path = start("-c", POOL)
+    until(path, "^works$")
+    workers = [psutil.Process(int(pid)) for pid in set(path.read_text().splitlines()[0].split())]
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(workers, timeout=5)[1] == []
 
 
 @pytest.mark.parametrize("number", SIGNALS)

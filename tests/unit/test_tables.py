@@ -14,11 +14,13 @@ from ionscape.errors import InputError
 from ionscape.formats import FORMATS
 from ionscape.tables import (
     atomic,
+    atomic_folder,
     describe,
     read_json,
     read_metadata,
     read_rows,
     read_table,
+    remove_unfinished,
     vector_column,
     vectors,
     write_json,
@@ -54,6 +56,22 @@ def test_whoever_reads_the_old_file_reads_it_to_its_end(tmp_path):
         write_text(path, "new")
         assert reader.read() == "old"
     assert path.read_text() == "new"
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    """And nothing of others, whose names begin alike."""
+    kept = {"samples", ".samples.parquet.abcdefgh.tmp", ".samples.tmp", "samples.abcdefgh.tmp"}
+    for name in (*kept, ".samples.abcdefgh.tmp"):
+        (tmp_path / name).touch()
+    (tmp_path / ".samples.ijklmn_1.tmp/models").mkdir(parents=True)
+    remove_unfinished(tmp_path / "samples")
+    assert {path.name for path in tmp_path.iterdir()} == kept
+    for writer in (atomic, atomic_folder):
+        with writer(tmp_path / "new") as temporary:  # its name is one that is removed
+            remove_unfinished(tmp_path / "new")
+            assert not temporary.exists()
+            temporary.mkdir() if writer is atomic_folder else temporary.touch()
+    remove_unfinished(tmp_path / "nowhere" / "samples")
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):

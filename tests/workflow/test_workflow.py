@@ -240,6 +240,21 @@ def test_a_step_that_fails_leaves_earlier_results(copy_of_finished, broken, rule
     assert "Nothing to be done" in output(snakemake(*call, "-n", *target))
 
 
+def test_backups_of_a_killed_snakemake_do_not_stop_the_next(copy_of_finished):
+    """It leaves copies of the outputs that its jobs were making again; those of folders Snakemake refuses to replace."""
+    folder, snakemake = copy_of_finished
+    call = (*QUICK, "--rerun-triggers", "mtime")
+    results, backups = folder / "results/quick", folder / ".snakemake/backups"
+    snakemake(*call, "--", "results/quick/report/labels.png")
+    before = fingerprints(results)
+    left = backups / "results/quick/report/images/left.png"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    snakemake(*call, "--force", "--", "results/quick/report/labels.png")
+    assert fingerprints(results) == before
+    assert [path for path in backups.rglob("*") if path.is_file()] == []
+
+
 def test_bad_metadata_and_labels_are_shown_together(copy_of_finished):
     folder, snakemake = copy_of_finished
     data = folder / "lab"

@@ -60,9 +60,14 @@ STARTED = time.time()
 
 
 onstart:
-    from ionscape.tables import write_json
+    from ionscape.tables import remove_unfinished, write_json
 
+    # A killed Snakemake's backup of a folder would stop the job that makes the folder again.
+    for job in workflow.dag.needrun_jobs():
+        for output in job.output:
+            workflow.persistence.cleanup_backup(Path(output))
     if not CONFIG["model"]:  # `predict` trains nothing
+        remove_unfinished(f"{RESULTS}/logs/config.json")
         write_json(f"{RESULTS}/logs/config.json", CONFIG, "config")
 
 

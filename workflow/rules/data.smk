@@ -5,11 +5,11 @@ rule simulate_example:
     input:
         library=workflow.source_path("../../resources/ei_library.csv"),
     output:
-        metadata=f"{RESULTS}/data/metadata.csv",
-        labels=multiext(f"{RESULTS}/data/", "train_labels.csv", "val_labels.csv"),
-        submission_format=f"{RESULTS}/data/submission_format.csv",
-        compounds=f"{RESULTS}/data/compounds.csv",
-        runs=[directory(f"{RESULTS}/data/{split}_features") for split in ("train", "val", "test")],
+        metadata=update(f"{RESULTS}/data/metadata.csv"),
+        labels=[update(f"{RESULTS}/data/{split}_labels.csv") for split in ("train", "val")],
+        submission_format=update(f"{RESULTS}/data/submission_format.csv"),
+        compounds=update(f"{RESULTS}/data/compounds.csv"),
+        runs=[update(directory(f"{RESULTS}/data/{split}_features")) for split in ("train", "val", "test")],
     log:
         f"{RESULTS}/logs/simulate_example.log",
     benchmark:

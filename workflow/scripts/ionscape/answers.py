@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from .explain import Folds, explain
 from .export import Exported
+from .jobs import end_with
 from .predict import Answers, fitted_members
 from .sample_pages import SamplePage, explained_labels, write_page
 from .tables import atomic_folder
@@ -90,5 +92,6 @@ def explain_answers(
 def write_pages(pages: list[SamplePage], folder: Path, processes: int, progress: Callable[[int, int], None]) -> None:
     """Writes pages into a folder, drawn by several processes. progress: called with (pages written, pages)."""
     jobs = (joblib.delayed(write_page)(page, folder) for page in pages)
-    for done, _ in enumerate(joblib.Parallel(processes, return_as="generator")(jobs), start=1):
+    parallel = joblib.Parallel(processes, return_as="generator", initializer=end_with, initargs=(os.getpid(),))
+    for done, _ in enumerate(parallel(jobs), start=1):
         progress(done, len(pages))

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ logger = logging.getLogger("ionscape")
 
 #: Schedulers announce the end with one of these; Ctrl-C is the last.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
+#: Seconds between two looks whether Snakemake is there.
+LOOK = 1.0
 
 
 class Stopping:
@@ -33,12 +37,10 @@ class Stopping:
 
     def __call__(self) -> str | None:
         """The reason; None to go on. It takes some 0.1 ms."""
-        if self.signal:
-            return self.signal
         if self.is_orphan:
             return "Snakemake is gone"
         gone = [process.pid for process in self.snakemakes if not _is_alive(process)]
-        return f"Snakemake (process {gone[-1]}) is gone" if gone else None
+        return f"Snakemake (process {gone[-1]}) is gone" if gone else self.signal
 
     def note(self, number: int, _frame) -> None:
         """Signal handler."""
@@ -74,6 +76,36 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """Signals, and the death of a Snakemake that started it, end what runs in the main thread: it raises Interrupted.
+
+    For jobs that keep nothing; :func:`stoppable` within it is for those that choose when to stop.
+    """
+    stopping = Stopping()
+
+    def interrupt(number: int, frame) -> None:
+        stopping.note(number, frame)
+        raise Interrupted(f"{stopping()}: stopped; nothing is left half-written, run again")
+
+    def watch() -> None:
+        while not ended.wait(LOOK):
+            if stopping():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    ended = threading.Event()
+    before = {number: signal.signal(number, interrupt) for number in SIGNALS}
+    if stopping.snakemakes:
+        threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def stoppable() -> Iterator[Stopping]:
     """Signals are noted instead of ending the process, and so is the death of a Snakemake that started it."""
     stopping = Stopping()
@@ -83,6 +115,17 @@ def stoppable() -> Iterator[Stopping]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_with(parent: int) -> None:
+    """Called first in a worker process: it ends when the process that started it is gone, as after a SIGKILL."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

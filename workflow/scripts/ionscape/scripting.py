@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, Interrupted
+from .jobs import interruptible
+from .tables import remove_unfinished
 
 logger = logging.getLogger("ionscape")
 
@@ -25,22 +27,27 @@ INTERVAL = 5.0
 def door(snakemake: Any) -> Iterator[None]:
     """Runs a script's body: INFO lines are added to the rule's log and said on the console, tracebacks go to the log alone.
 
-    An :class:`InputError` ends the job with its message; any other exception with one line and where its traceback is.
+    An :class:`InputError` ends the job with its message; any other exception with one line and where its traceback is. So
+    do signals, and the end of its Snakemake. What a job that was killed had begun to write is removed first.
     """
     path = Path(snakemake.log[0])
-    path.parent.mkdir(parents=True, exist_ok=True)
     wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
     title = f"{snakemake.rule}[{wildcards}]" if wildcards else snakemake.rule
-    to_file = logging.FileHandler(path, mode="a", encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_console = logging.StreamHandler(sys.stderr)
     to_console.setFormatter(logging.Formatter(f"{title}: %(message)s"))
-    logging.getLogger().addHandler(to_file)
-    logging.captureWarnings(True)
     logger.addHandler(to_console)
     logger.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False  # a log on a full disk is no reason for tracebacks on the console
     try:
-        yield
+        with interruptible():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            to_file = logging.FileHandler(path, mode="a", encoding="utf-8")
+            to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            logging.getLogger().addHandler(to_file)
+            for output in snakemake.output:
+                remove_unfinished(output)
+            yield
     except InputError as error:
         logger.error("%s", error)
         sys.exit(1)

@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 from scipy.special import erfc, erfcx
+
+from .tables import atomic_folder, write_text
 
 #: The nine labels, in the column order of the label files.
 FAMILIES = (
@@ -337,7 +340,7 @@ def write_example(
     """Writes simulated runs as the challenge lays out its files, and their truth as ``compounds.csv``.
 
     Args:
-        folder: created if missing; files of the same names are replaced.
+        folder: created if missing; files of the same names are replaced once all runs are written.
         progress: called after each run with (runs written, runs).
 
     Raises:
@@ -347,19 +350,19 @@ def write_example(
     folder = Path(folder)
     metadata, truth = [], []
     labels: dict[str, list] = {split: [] for split in SPLIT_SHARES}
-    for split in SPLIT_SHARES:
-        (folder / f"{split}_features").mkdir(parents=True, exist_ok=True)
-    for done, run in enumerate(simulate_runs(library, runs, seed), start=1):
-        path = f"{run.split}_features/{run.sample_id}.csv"
-        content = _features_csv(run)
-        (folder / path).write_bytes(content)
-        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        metadata.append([run.sample_id, run.split, "1" if run.derivatized else "", path, digest])
-        labels[run.split].append([run.sample_id, *(run.labels if run.split != "test" else run.labels * 0)])
-        for name, minutes, amount in zip(run.compounds, run.retention_times, run.amounts, strict=True):
-            truth.append([run.sample_id, name, f"{minutes:.4f}", f"{amount:.1f}"])
-        if progress:
-            progress(done, runs)
+    with ExitStack() as stack:
+        places = {split: stack.enter_context(atomic_folder(folder / f"{split}_features")) for split in SPLIT_SHARES}
+        for done, run in enumerate(simulate_runs(library, runs, seed), start=1):
+            content = _features_csv(run)
+            (places[run.split] / f"{run.sample_id}.csv").write_bytes(content)
+            path = f"{run.split}_features/{run.sample_id}.csv"
+            digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            metadata.append([run.sample_id, run.split, "1" if run.derivatized else "", path, digest])
+            labels[run.split].append([run.sample_id, *(run.labels if run.split != "test" else run.labels * 0)])
+            for name, minutes, amount in zip(run.compounds, run.retention_times, run.amounts, strict=True):
+                truth.append([run.sample_id, name, f"{minutes:.4f}", f"{amount:.1f}"])
+            if progress:
+                progress(done, runs)
     _write_rows(folder / "metadata.csv", "sample_id,split,derivatized,features_path,features_md5_hash", metadata)
     label_header = ",".join(["sample_id", *FAMILIES])
     _write_rows(folder / "train_labels.csv", label_header, labels["train"])
@@ -379,6 +382,7 @@ def _features_csv(run: Run) -> bytes:
 
 
 def _write_rows(path: Path, header: str, rows: list[list]) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as stream:
-        stream.write(header + "\n")
-        csv.writer(stream, lineterminator="\n").writerows(rows)
+    stream = io.StringIO(newline="")
+    stream.write(header + "\n")
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    write_text(path, stream.getvalue())

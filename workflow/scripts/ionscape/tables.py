@@ -1,6 +1,7 @@
 """Files in and out: atomic writes, Parquet with a format name and version, small CSVs with errors that name the line."""
 
 import csv
+import glob
 import hashlib
 import json
 import os
@@ -22,6 +23,9 @@ METADATA_KEY = b"ionscape"
 
 #: Of the facts in a Parquet file's schema (its pages have their own), and of a JSON file.
 CHECKSUM = "sha256"
+
+#: Letters that tempfile puts into a name.
+RANDOM = 8
 
 
 @contextmanager
@@ -60,6 +64,16 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Removes what a killed process left of writing ``path`` by :func:`atomic` or :func:`atomic_folder`."""
+    path = Path(path)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'?' * RANDOM}.tmp"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 #: Longest part of a sample_id that :func:`file_name` keeps: file systems take names of 255 bytes.

@@ -1,0 +1,88 @@
+"""A rule's job as Snakemake starts it, with the library's door: what the console gets to see when it ends badly."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ionscape import scripting
+
+LIBRARY = Path(scripting.__file__).parents[1]
+
+#: A job whose body is the second argument; outputs and log are in the folder of the first.
+JOB = """
+import sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from ionscape.scripting import door
+folder = Path(sys.argv[1])
+job = SimpleNamespace(rule="plot", wildcards={"fold": 1}, log=[folder / "logs/plot.log"], output=[folder / "plot.png"])
+with door(job):
+    exec(sys.argv[2])
+"""
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Starts a job with a body."""
+    started = []
+
+    def start(body: str) -> subprocess.Popen:
+        environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
+        command = [sys.executable, "-c", JOB, tmp_path, body]
+        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_failing_job_says_one_line(job, tmp_path):
+    process = job("raise OSError(28, 'No space left on device', 'plot.png')")
+    log = tmp_path / "logs/plot.log"
+    said = f"plot[fold=1]: OSError: [Errno 28] No space left on device: 'plot.png' (traceback in {log})\n"
+    assert process.communicate()[1] == said
+    assert process.returncode == 1
+    assert "Traceback (most recent call last)" in log.read_text()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_a_job_without_traceback_and_half_files(job, tmp_path, name):
+    process = job("from ionscape.tables import atomic\nwith atomic(folder / 'plot.png'): time.sleep(600)")
+    while not list(tmp_path.glob(".plot.png.*.tmp")):
+        time.sleep(0.02)
+    process.send_signal(signal.Signals[name])
+    said = process.communicate(timeout=20)[1]
+    assert said == f"plot[fold=1]: {name}: stopped; nothing is left half-written, run again\n"
+    assert process.returncode == scripting.TRY_AGAIN
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_what_a_killed_job_was_writing_is_removed_by_the_next(job, tmp_path):
+    process = job("from ionscape.tables import atomic\nwith atomic(folder / 'plot.png'): time.sleep(600)")
+    while not list(tmp_path.glob(".plot.png.*.tmp")):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert len(list(tmp_path.iterdir())) == 2
+    assert job("pass").wait(20) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_a_log_that_cannot_be_written_is_no_traceback(job, tmp_path):
+    (tmp_path / "logs").touch()
+    process = job("pass")
+    assert process.communicate()[1].startswith("plot[fold=1]: FileExistsError: [Errno 17] File exists")
+    assert process.returncode == 1
+    (tmp_path / "logs").unlink()
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/plot.log").symlink_to("/dev/full")
+    process = job("raise ValueError('no')")
+    said = process.communicate()[1]
+    assert said == f"plot[fold=1]: ValueError: no (traceback in {tmp_path}/logs/plot.log)\n"
