@@ -44,7 +44,7 @@ def rounds(what: str, examples: SearchStrategy, judge: Callable[[object], bool],
     """Judges ``count`` examples, the same ones for the same start.
 
     Args:
-        judge: whether an example was taken; raises InputError, whose message is checked, where it was refused, and any other
+        judge: whether an example was taken; raises InputError, whose message is checked, where it was refused, any other
             error where it was treated wrongly.
     """
     outcome = Outcome(what)
