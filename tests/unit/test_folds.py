@@ -15,6 +15,7 @@ from ionscape.errors import InputError, InputErrors
 from ionscape.fitting import collect_logits, config_hash, load_samples, logit_table, split_fold, train_fold
 from ionscape.folds import ALWAYS, across_folds, assign_folds, given_folds, join_folds, training_part
 from ionscape.models.data import Samples
+from ionscape.tables import Row
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 LABELS = ["aromatic", "mineral"]
@@ -70,7 +71,7 @@ def test_more_folds_than_samples():
 
 
 def rows(*pairs):
-    return [{"sample_id": sample, "fold": fold} for sample, fold in pairs]
+    return [Row({"sample_id": sample, "fold": fold}, line) for line, (sample, fold) in enumerate(pairs, start=2)]
 
 
 def test_given_folds_in_the_order_of_the_samples():

@@ -77,10 +77,12 @@ def test_earlier_predictions_and_hidden_folders_are_no_runs(folder):
 
 
 def test_names_that_are_no_text(folder):
-    (folder / os.fsdecode(b"\xe4.csv")).touch()
-    (run,) = [run for run in find_runs(folder, None) if "\ufffd" in run.sample_id]
-    assert run.path.exists()
-    (run.sample_id + run.file).encode()
+    for name in (b"\xe4.csv", b"\xe5.csv", b"a\nb.csv", "\u202egnp.csv".encode()):
+        (folder / os.fsdecode(name)).touch()
+    runs = {run.sample_id: run for run in find_runs(folder, None)}
+    for sample in ("\\xe4", "\\xe5", "a\\nb", "\\u202egnp"):
+        assert runs[sample].path.exists()
+        runs[sample].file.encode()
 
 
 def test_two_folders_with_equal_names(folder, tmp_path):

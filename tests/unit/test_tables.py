@@ -189,6 +189,17 @@ def test_rows_of_a_small_csv(tmp_path):
     header, rows = read_rows(path, "the metadata", ["sample_id"])
     assert header == ["sample_id", "note"]
     assert rows == [{"sample_id": "S1", "note": "a, b"}, {"sample_id": "S2", "note": ""}]
+    assert [row.line for row in rows] == [2, 3]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_cells_keep_their_line_breaks_and_rows_their_lines(tmp_path, end):
+    path = tmp_path / "metadata.csv"
+    text = end.join(["sample_id,note", f'S1,"first{end}second"', "S2,\u2028 \x0c \x85", ""])
+    path.write_text(text, encoding="utf-8", newline="")
+    _, rows = read_rows(path, "the metadata", ["sample_id"])
+    assert rows == [{"sample_id": "S1", "note": f"first{end}second"}, {"sample_id": "S2", "note": "\u2028 \x0c \x85"}]
+    assert [row.line for row in rows] == [2, 4]
 
 
 @pytest.mark.parametrize(
@@ -201,6 +212,9 @@ def test_rows_of_a_small_csv(tmp_path):
         (b"sample_id,split,split\nS1,a,b\n", "metadata.csv, line 1: column 'split' occurs more than once"),
         (b"sample_id,split\nS1,train\nS2\n", "metadata.csv, line 3: 1 values, the header has 2"),
         (b"sample_id,split\nS1,train\n\nS2,train\n", "metadata.csv, line 3: 0 values, the header has 2"),
+        (b'sample_id,split\nS1,train\nS2,"train\nS3,test\n', "metadata.csv, line 3: not a CSV: unexpected end of data"),
+        (b"sample_id;split\nS1;train\n", "found 'sample_id;split'; are the columns parted by something else than commas?"),
+        (b"sample_id,split\nS1," + b"x" * 200_000, "metadata.csv, line 2: not a CSV: field larger than field limit"),
         (b"sample_id,split\nS1,train\nS2,\xb5\n", "metadata.csv, line 3: not UTF-8 text"),
         ("sample_id,split\nS1,train\n".encode("utf-16"), "metadata.csv: looks like UTF-16 or binary data"),
     ],

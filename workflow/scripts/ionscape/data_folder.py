@@ -1,11 +1,15 @@
 """Which files make a data set, without reading them: what the rules need to know when the workflow is parsed."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError
 
 DEFAULT_LABELS = ("train_labels.csv", "val_labels.csv")
+
+#: Keys that name files of a data set → what the embedded example has.
+EXAMPLE = {"metadata": "metadata.csv", "labels": None, "submission_format": "submission_format.csv", "folds": None}
 
 
 @dataclass(frozen=True)
@@ -27,39 +31,72 @@ class DataFolder:
     folds: str | None
 
 
+def resolve_inside(root: Path, relative: str) -> Path:
+    """The file that a data file, or the configuration, names, if it is in the data folder.
+
+    Raises:
+        InputError: absolute path, or one that leaves ``root`` by ``..`` or a symbolic link.
+    """
+    try:
+        base = root.resolve()
+        resolved = (base / relative).resolve()
+        (root / relative).exists()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name too long, a NUL byte
+        raise InputError(f"{relative!r} is not a usable path: {error}") from error
+    if not relative or Path(relative).is_absolute() or not resolved.is_relative_to(base):
+        raise InputError(f"{relative!r} leaves the data folder {root}; expected a path relative to it")
+    return root / relative
+
+
 def find_files(dataset: dict, example: str) -> DataFolder:
-    """The files of the configured data set.
+    """The files of the configured data set. Its folder may be anywhere, its files are in it.
 
     Args:
         dataset: the config's ``dataset``.
         example: folder of the embedded example, used when ``root`` is null.
 
     Raises:
-        InputError: the folder or one of its files is missing; names the config's key.
+        InputError: the folder or one of its files is missing, or a file is elsewhere; names the config's key.
     """
-    simulated = dataset["root"] is None
-    root = Path(example if simulated else dataset["root"]).expanduser()
-    if simulated:
-        labels, submission = list(DEFAULT_LABELS), dataset["submission_format"]
-    else:
-        if not root.is_dir():
-            raise InputError(
-                f"dataset.root: {str(root)!r} is not a folder (looked in {Path.cwd()}); put the data there, or name its "
-                "folder: --config 'dataset={root: FOLDER}'"
-            )
-        labels = dataset["labels"] or [name for name in DEFAULT_LABELS if (root / name).exists()]
-        if not labels:
-            raise InputError(f"dataset.labels: {root} has neither {' nor '.join(DEFAULT_LABELS)}; name the label files")
-        for key, name in [("metadata", dataset["metadata"]), *(("labels", name) for name in labels)]:
-            if not (root / name).exists():
-                raise InputError(f"dataset.{key}: {root / name}: no such file")
-        submission = dataset["submission_format"] if (root / dataset["submission_format"]).exists() else None
-        if dataset["folds"] and not (root / dataset["folds"]).exists():
-            raise InputError(f"dataset.folds: {root / dataset['folds']}: no such file")
+    if dataset["root"] is None:
+        for key, name in EXAMPLE.items():
+            if dataset[key] != name:
+                raise InputError(f"dataset.{key}: {dataset[key]!r} is of a data set; name its folder by dataset.root")
+        root = Path(example)
+        return DataFolder(
+            root=str(root),
+            metadata=str(root / EXAMPLE["metadata"]),
+            labels=[str(root / name) for name in DEFAULT_LABELS],
+            submission_format=str(root / EXAMPLE["submission_format"]),
+            folds=None,
+        )
+    root = Path(os.path.expanduser(dataset["root"]))
+    if not os.path.isdir(root):
+        raise InputError(
+            f"dataset.root: {str(root)!r} is not a folder (looked in {Path.cwd()}); put the data there, or name its "
+            "folder: --config 'dataset={root: FOLDER}'"
+        )
+
+    def place(key: str, name: str) -> str:
+        try:
+            return str(resolve_inside(root, name))
+        except InputError as error:
+            raise InputError(f"dataset.{key}: {error}") from error
+
+    def existing(key: str, name: str) -> str:
+        path = place(key, name)
+        if not os.path.exists(path):
+            raise InputError(f"dataset.{key}: {path}: no such file")
+        return path
+
+    labels = dataset["labels"] or [name for name in DEFAULT_LABELS if os.path.exists(root / name)]
+    if not labels:
+        raise InputError(f"dataset.labels: {root} has neither {' nor '.join(DEFAULT_LABELS)}; name the label files")
+    submission = place("submission_format", dataset["submission_format"])
     return DataFolder(
         root=str(root),
-        metadata=str(root / dataset["metadata"]),
-        labels=[str(root / name) for name in labels],
-        submission_format=str(root / submission) if submission else None,
-        folds=str(root / dataset["folds"]) if dataset["folds"] else None,
+        metadata=existing("metadata", dataset["metadata"]),
+        labels=[existing("labels", name) for name in labels],
+        submission_format=submission if os.path.exists(submission) else None,
+        folds=existing("folds", dataset["folds"]) if dataset["folds"] else None,
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from .errors import InputError, InputErrors
+from .data_folder import resolve_inside
+from .errors import UNREADABLE, InputError, InputErrors
 from .formats import TRAIN
 from .images import Grid, render
 from .run_facts import RunFacts, run_facts
@@ -20,8 +22,13 @@ from .tables import read_rows
 #: Columns of our own tables beside the labels'.
 RESERVED = {"split", "side", "group", "path", "md5", "n_rows", "predict", "model", "fold", "file", "warning", "problem"}
 
-#: sample_id becomes part of messages and tables, never of a path; still, it stays one printable word.
+#: sample_id becomes part of messages and tables, never of a path; still, it stays one word.
 SAMPLE_ID = re.compile(r"[^\s,\"/\\]+")
+
+
+def is_word(sample: str) -> bool:
+    """Whether a sample_id is one word that can be read."""
+    return bool(SAMPLE_ID.fullmatch(sample)) and not UNREADABLE.search(sample)
 
 
 @dataclass(frozen=True)
@@ -68,23 +75,6 @@ class Checked:
     submission_labels: list[str] = field(default_factory=list)
 
 
-def resolve_inside(root: Path, relative: str) -> Path:
-    """The file that a data file names, if it is in the data folder.
-
-    Raises:
-        InputError: absolute path, or one that leaves ``root`` by ``..`` or a symbolic link.
-    """
-    base = root.resolve()
-    try:
-        resolved = (base / relative).resolve()
-        (root / relative).exists()
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name too long, a NUL byte
-        raise InputError(f"{relative!r} is not a usable path: {error}") from error
-    if not relative or Path(relative).is_absolute() or not resolved.is_relative_to(base):
-        raise InputError(f"{relative!r} leaves the data folder {root}; expected a path relative to it")
-    return root / relative
-
-
 def read_labels(files: Iterable[Path]) -> tuple[list[str], dict[str, list[float]], list[str]]:
     """Reads label files: (label names, sample_id → 0/1 values in that order, problems)."""
     names: list[str] = []
@@ -99,6 +89,9 @@ def read_labels(files: Iterable[Path]) -> tuple[list[str], dict[str, list[float]
         found = [column for column in header if column != "sample_id"]
         if not found:
             problems.append(f"{path}, line 1: no label columns besides 'sample_id'")
+        for name in found:
+            if not name.strip() or UNREADABLE.search(name):
+                problems.append(f"{path}, line 1: a label cannot be named {name!r}")
         for name in RESERVED.intersection(found):
             problems.append(f"{path}, line 1: a label cannot be named {name!r}, a table of ours has a column of that name")
         for name in found:
@@ -110,8 +103,8 @@ def read_labels(files: Iterable[Path]) -> tuple[list[str], dict[str, list[float]
             differing = ", ".join(sorted(set(found) ^ set(names)))
             problems.append(f"{path}, line 1: other labels than in the first label file: {differing}")
             continue
-        for line, row in enumerate(rows, start=2):
-            sample = row["sample_id"]
+        for row in rows:
+            sample, line = row["sample_id"], row.line
             if sample in values:
                 problems.append(f"{path}, line {line}, column 'sample_id': {sample!r} is labelled more than once")
                 continue
@@ -147,13 +140,20 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
         raise InputErrors(heading, [str(error), *problems]) from error
 
     ids = Counter(row["sample_id"] for row in rows)
+    forms = Counter(unicodedata.normalize("NFC", sample) for sample in ids)
     paths: list[Path | None] = []
-    for line, row in enumerate(rows, start=2):
-        sample, path = row["sample_id"], None
-        if not SAMPLE_ID.fullmatch(sample):
+    for row in rows:
+        sample, line, path = row["sample_id"], row.line, None
+        if not is_word(sample):
             problems.append(f"{metadata}, line {line}, column 'sample_id': {sample!r} is not one word")
         if ids[sample] > 1:
             problems.append(f"{metadata}, line {line}, column 'sample_id': {sample!r} occurs {ids[sample]} times")
+        if forms[unicodedata.normalize("NFC", sample)] > 1:
+            problems.append(
+                f"{metadata}, line {line}, column 'sample_id': {sample!a} is there in another Unicode form too; keep one"
+            )
+        if UNREADABLE.search(row["split"]):
+            problems.append(f"{metadata}, line {line}, column 'split': {row['split']!r} cannot be read")
         if row["split"] != TRAIN and row["split"].strip().lower() == TRAIN:
             problems.append(f"{metadata}, line {line}, column 'split': {row['split']!r}, expected {TRAIN!r}")
         if row["split"] == TRAIN and sample not in labels and labels_read:
@@ -178,7 +178,7 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
         for done, (found, digest, run_problems) in enumerate(results, start=1):
             facts.append(found)
             digests.append(digest)
-            source = f"sample {rows[done - 1]['sample_id']!r}, {metadata}, line {done + 1}"
+            source = f"sample {rows[done - 1]['sample_id']!r}, {metadata}, line {rows[done - 1].line}"
             problems += [f"{problem} ({source})" for problem in run_problems]
             progress(done, len(rows))
     if problems:
@@ -226,9 +226,10 @@ def _read_submission(
         differing = ", ".join(sorted((set(header) - {"sample_id"}) ^ set(names)))
         problems.append(f"{path}, line 1: other labels than in the label files: {differing}")
     submission = [row["sample_id"] for row in rows]
-    for line, sample in enumerate(submission, start=2):
+    for row in rows:
+        sample = row["sample_id"]
         if sample not in ids:
-            problems.append(f"{path}, line {line}, column 'sample_id': {sample!r} is not in {layout.metadata}")
+            problems.append(f"{path}, line {row.line}, column 'sample_id': {sample!r} is not in {layout.metadata}")
     for sample, count in Counter(submission).items():
         if count > 1:
             problems.append(f"{path}, column 'sample_id': {sample!r} occurs {count} times")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .dataset import resolve_inside
+from .data_folder import resolve_inside
 from .errors import InputError
 from .formats import FORMATS
 from .images import Grid

@@ -1,5 +1,6 @@
 """Cross-validation: which labelled samples validate which fold."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
 from .errors import InputError, InputErrors
 from .formats import TRAIN
+from .tables import Row
 
 #: Fold of samples that are in the training part of every fold and validate none.
 ALWAYS = -1
@@ -46,7 +48,7 @@ def assign_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str
     return folds
 
 
-def given_folds(rows: list[dict[str, str]], ids: Sequence[str], count: int, path: str) -> np.ndarray:
+def given_folds(rows: list[Row], ids: Sequence[str], count: int, path: str) -> np.ndarray:
     """Folds from a file with ``sample_id,fold``, in the order of ``ids``: int32 [samples].
 
     Raises:
@@ -54,13 +56,13 @@ def given_folds(rows: list[dict[str, str]], ids: Sequence[str], count: int, path
             a fold without samples.
     """
     problems, found, known = [], {}, set(ids)
-    for line, row in enumerate(rows, start=2):
-        sample, text = row["sample_id"], row["fold"].strip()
+    for row in rows:
+        sample, text, line = row["sample_id"], row["fold"].strip(), row.line
         if sample not in known:
             problems.append(f"{path}, line {line}, column 'sample_id': {sample!r} is not a training sample")
         elif sample in found:
             problems.append(f"{path}, line {line}, column 'sample_id': {sample!r} occurs more than once")
-        if not (text.isascii() and text.isdigit()) or int(text) >= count:
+        if not re.fullmatch("[0-9]{1,9}", text) or int(text) >= count:
             problems.append(f"{path}, line {line}, column 'fold': {text!r}, expected 0–{count - 1} (folds.count = {count})")
             text = "0"
         found[sample] = int(text)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .dataset import resolve_inside
-from .errors import InputError
+from .data_folder import resolve_inside
+from .errors import InputError, legible
 from .export import Exported
 from .images import render
 from .instruments import READERS
@@ -42,7 +42,7 @@ class NewRun:
 
     @property
     def file(self) -> str:
-        """The path as text; bytes that are no UTF-8 are replaced."""
+        """The path as text; bytes that are no UTF-8, and what cannot be read, are escaped."""
         return _text(self.path)
 
 
@@ -89,19 +89,19 @@ def find_runs(
     entries = [new] if isinstance(new, str | Path) else list(new)
     found: list[tuple[str, str, NewRun]] = []  # name within what was given, whole path, run
     for entry in map(Path, entries):
-        if entry.is_dir():
+        if os.path.isdir(entry):
             found += [(name, run.path.as_posix(), run) for name, run in _in_folder(entry, side, without)]
-        elif entry.exists():
+        elif os.path.exists(entry):
             found.append((entry.as_posix(), entry.as_posix(), NewRun(_stem(entry.name), entry)))
         else:
             raise InputError(f"new: {str(entry)!r} is neither a folder nor a file (looked in {Path.cwd()})")
-    ids = [run.sample_id for _, _, run in found]
+    ids = [_text(run.sample_id) for _, _, run in found]
     for names in (0, 1):  # a name that two runs have is replaced by the name in its folder, then by the whole path
         many = Counter(ids)
-        ids = [entry[names] if many[sample] > 1 else sample for sample, entry in zip(ids, found, strict=True)]
+        ids = [_text(entry[names]) if many[sample] > 1 else sample for sample, entry in zip(ids, found, strict=True)]
     if repeated := next((sample for sample, times in Counter(ids).items() if times > 1), None):
         raise InputError(f"new: {repeated!r} is given more than once")
-    return [replace(run, sample_id=_text(sample)) for sample, (_, _, run) in zip(ids, found, strict=True)]
+    return [replace(run, sample_id=sample) for sample, (_, _, run) in zip(ids, found, strict=True)]
 
 
 def find_new(model: str | None, new: str | list[str] | None, predictions: str) -> list[NewRun]:
@@ -112,7 +112,7 @@ def find_new(model: str | None, new: str | list[str] | None, predictions: str) -
     """
     if model is None:
         raise InputError("model: is missing; name the exported folder that is to predict: --config model=FOLDER new=…")
-    if not (Path(model) / "model.json").is_file():
+    if not os.path.isfile(Path(model, "model.json")):
         raise InputError(f"model: {model!r} is no exported folder, it has no model.json (looked in {Path.cwd()})")
     if new is None:
         raise InputError("new: is missing; name the runs to answer for: --config model=… new=FOLDER-OR-FILES")
@@ -120,14 +120,14 @@ def find_new(model: str | None, new: str | list[str] | None, predictions: str) -
 
 
 def _in_folder(folder: Path, side: dict[str, str] | None, without: Path | None) -> list[tuple[str, NewRun]]:
-    if (folder / METADATA).is_file():
+    if os.path.isfile(folder / METADATA):
         header, rows = read_rows(folder / METADATA, "the metadata", ["features_path"])
         column = side["column"] if side and side["column"] in header else None
         found = []
-        for line, row in enumerate(rows, start=2):
+        for row in rows:
             name = row["features_path"]
             flag = int(row[column].strip() == side["positive"]) if column else None
-            source = f"{folder / METADATA}, line {line}, column 'features_path': "
+            source = f"{folder / METADATA}, line {row.line}, column 'features_path': "
             found.append((name, _inside(folder, name, row.get("sample_id") or _stem(Path(name).name), flag, source)))
         return found
     out = without.resolve() if without else None
@@ -147,8 +147,8 @@ def _inside(folder: Path, name: str, sample: str, side: int | None, source: str)
 
 
 def _text(name: str | Path) -> str:
-    """A name of the file system as text that can be written."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    """A name of the file system as text that can be written and read."""
+    return legible(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _stem(name: str) -> str:

@@ -3,11 +3,13 @@
 import csv
 import glob
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -217,15 +219,11 @@ def require_regular_file(path: str | Path, what: str) -> Path:
         InputError: it is missing, a directory, or something else that cannot be read as a file.
     """
     path = Path(path)
-    try:
-        exists = path.exists()
-    except OSError as error:  # a name too long, a folder that may not be looked into
-        raise InputError(f"{path}: {what} cannot be looked at: {error.strerror}") from error
-    if not exists:
+    if not os.path.exists(path):  # of Path's, some raise where a name is too long or may not be looked at
         raise InputError(f"{path}: {what} does not exist")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"{path}: {what} is a directory, expected a file")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: {what} is not a regular file")
     return path
 
@@ -236,41 +234,59 @@ def require_utf8(head: bytes, path: str | Path) -> None:
         raise InputError(f"{path}: looks like UTF-16 or binary data, expected UTF-8 text; export it as UTF-8 CSV")
 
 
-def read_rows(path: str | Path, what: str, required: list[str]) -> tuple[list[str], list[dict[str, str]]]:
-    """Reads a small CSV (metadata, labels, folds) whole.
+class Row(dict):
+    """A row of a small CSV: column → text. ``line``: where it begins in the file."""
+
+    def __init__(self, cells: dict[str, str], line: int):
+        super().__init__(cells)
+        self.line = line
+
+
+def read_rows(path: str | Path, what: str, required: list[str]) -> tuple[list[str], list[Row]]:
+    """Reads a small CSV (metadata, labels, folds) whole. A quoted cell may hold line breaks.
 
     Returns:
-        the header, and a dict a row; row i stands on line i + 2 of the file.
+        the header, and the rows.
 
     Raises:
-        InputError: missing file, directory, not UTF-8, no header, repeated or missing column, ragged row, no rows.
+        InputError: missing file, directory, not UTF-8, a quote that is not closed, no header, repeated or missing column,
+            ragged row, no rows.
     """
     path = require_regular_file(path, what)
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {what} cannot be read: {error.strerror}") from error
     require_utf8(content[:4096], path)
     try:
-        lines = list(csv.reader(content.decode("utf-8-sig").splitlines()))
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InputError(f"{path}, line {line}: not UTF-8 text; export it as UTF-8 CSV") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    records, line = [], 1
+    try:
+        for cells in reader:
+            records.append((line, cells))
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{path}: not a CSV: {error}") from error
-    while lines and not lines[-1]:
-        lines.pop()  # blank lines at the end, as editors leave them
-    if not lines:
+        raise InputError(f"{path}, line {line}: not a CSV: {error}") from error
+    while records and not records[-1][1]:
+        records.pop()  # blank lines at the end, as editors leave them
+    if not records:
         raise InputError(f"{path}: {what} is empty, expected a header with {', '.join(required)}")
-    header = lines[0]
-    for name in header:
-        if header.count(name) > 1:
-            raise InputError(f"{path}, line 1: column {name!r} occurs more than once")
+    (first, header), *others = records
+    for name, count in Counter(header).items():
+        if count > 1:
+            raise InputError(f"{path}, line {first}: column {name!r} occurs more than once")
     for name in required:
         if name not in header:
-            raise InputError(f"{path}, line 1: column {name!r} is missing; found {', '.join(map(repr, header))}")
-    rows = []
-    for number, cells in enumerate(lines[1:], start=2):
+            hint = "; are the columns parted by something else than commas?" if len(header) == 1 else ""
+            found = ", ".join(map(repr, header))
+            raise InputError(f"{path}, line {first}: column {name!r} is missing; found {found}{hint}")
+    for line, cells in others:
         if len(cells) != len(header):
-            raise InputError(f"{path}, line {number}: {len(cells)} values, the header has {len(header)}")
-        rows.append(dict(zip(header, cells, strict=True)))
-    if not rows:
+            raise InputError(f"{path}, line {line}: {len(cells)} values, the header has {len(header)}")
+    if not others:
         raise InputError(f"{path}: {what} has a header but no rows")
-    return header, rows
+    return header, [Row(dict(zip(header, cells, strict=True)), line) for line, cells in others]
