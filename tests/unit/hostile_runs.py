@@ -414,7 +414,7 @@ def problem_of(path: Path, right: np.ndarray | None) -> str | None:
     if isinstance(found, str):
         if right is not None:
             return f"refused a good file: {found[:300]}"
-        if path.name not in found or max(map(len, found.splitlines())) > LINE:
+        if str(InputError(path.name)) not in found or max(map(len, found.splitlines())) > LINE:
             return f"no clear message: {found[:300]}"
         return None
     if right is None:
