@@ -86,3 +86,28 @@ def test_a_log_that_cannot_be_written_is_no_traceback(job, tmp_path):
     process = job("raise ValueError('no')")
     said = process.communicate()[1]
     assert said == f"plot[fold=1]: ValueError: no (traceback in {tmp_path}/logs/plot.log)\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("signal.raise_signal(signal.SIGINT)", "Ctrl-C"),
+        ("raise MemoryError", "MemoryError: out of memory"),
+        ("import ionscape.nothing", "ModuleNotFoundError: No module named 'ionscape.nothing'"),
+    ],
+)
+def test_a_script_that_ends_while_it_imports_says_one_line(tmp_path, body, reason):
+    log = tmp_path / "plot.log"
+    script = f"""
+import signal
+class Snakemake:
+    rule, log = "plot", [{str(log)!r}]
+snakemake = Snakemake()
+import ionscape
+{body}
+"""
+    environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
+    result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert result.stderr == f"plot: {reason}: stopped while its packages were imported (traceback in {log})\n"
+    assert result.returncode
+    assert "Traceback" in log.read_text()

@@ -1,0 +1,102 @@
+"""A call of Snakemake in the background, and the live processes of its jobs."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+#: Seconds that a call may take.
+LIMIT = 900
+
+
+@dataclass(frozen=True)
+class Job:
+    """A live process of a rule's script."""
+
+    rule: str
+    process: psutil.Process
+
+    @property
+    def alive(self) -> bool:
+        try:
+            return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def ends(self, seconds: float) -> bool:
+        """Whether it ends within so many."""
+        until = time.monotonic() + seconds
+        while self.alive and time.monotonic() < until:
+            time.sleep(0.02)
+        return not self.alive
+
+
+class Snakemake:
+    """A call of Snakemake in the background, in a process group of its own; what it says goes to a file.
+
+    Args:
+        said: the file; environment: its variables; before: a shell's commands before it, such as ``ulimit -v 1000``.
+    """
+
+    def __init__(self, folder: Path, said: Path, arguments: tuple[str, ...], environment: dict[str, str], before: str = ""):
+        self.path = said
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        if before:
+            command = ["bash", "-c", f'{before}; exec "$@"', "bash", *command]
+        with open(said, "w") as stream:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.path.read_text(errors="replace")
+
+    @property
+    def runs(self) -> bool:
+        return self.process.poll() is None
+
+    def send(self, number: signal.Signals) -> bool:
+        """Signals Snakemake alone, or with Ctrl-C its jobs too, as a terminal does. Returns whether it was alive."""
+        if not self.runs:
+            return False
+        if number == signal.SIGINT:
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+        return True
+
+    def wait(self) -> int:
+        return self.process.wait(LIMIT)
+
+    def problems(self, allowed: bool = False) -> list[str]:
+        """Tracebacks on the console.
+
+        Args:
+            allowed: not those of Snakemake's own code, its lines before a script included, which nothing here can turn
+                into a message.
+        """
+        problems = []
+        for trace in re.split(r"^(?=Traceback )", self.said, flags=re.MULTILINE)[1:]:
+            ours = re.search(r'File "[^"]*/(ionscape|workflow)/', trace)
+            if ours or not allowed:
+                problems.append(f"{self.path}: traceback: {_excerpt(trace)}")
+        return problems
+
+
+def _excerpt(trace: str) -> str:
+    """The error's line."""
+    lines = [line for line in trace.splitlines()[1:80] if re.match(r"[A-Za-z.]+(Error|Exception|Interrupt)\b", line)]
+    return lines[0] if lines else trace[:200]
