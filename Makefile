@@ -8,7 +8,7 @@ WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 BIN = .venv/bin
 SMK = Snakefile workflow/rules
 
-.PHONY: help venv run status test slurm check format docs backbones lock
+.PHONY: help venv run status test slurm faults check format docs backbones lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,10 @@ test: check ## check, then all tests
 
 slurm: $(STAMP) ## the tests on a Slurm cluster made here (root; slurmctld, slurmd, slurm-client, munge), or ONLY=some
 	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")
+
+faults: $(STAMP) ## hostile input and bad days by the thousand, an hour and a half, or ONLY=some parts: docs/robustness.md
+	PYTHONPATH=workflow/scripts:tests/unit:tests/faults $(BIN)/python tests/faults/robustness.py $(ONLY) \
+		$(if $(DATA),--runs $(wildcard $(strip $(DATA))/gcms/train_features/*0.csv))
 
 format: $(STAMP) ## formats all files
 	$(BIN)/ruff check --fix .

@@ -16,9 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / part) for part in ("workflow/scripts", "tests/unit", "tests/faults")]
-
-import faults
 import hostile_caches
 import hostile_config
 import hostile_runs
@@ -26,6 +23,8 @@ import hostile_tables
 import psutil
 from attempts import Outcome
 from run_folder import quiet_run
+
+import faults
 
 PAGE, ROWS = ROOT / "docs/robustness.md", ROOT / "docs/robustness.json"
 START, END = "<!-- the table -->\n", "<!-- end -->\n"
