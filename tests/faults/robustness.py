@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+import faults
 import hostile_caches
 import hostile_config
 import hostile_runs
@@ -24,8 +24,7 @@ import psutil
 from attempts import Outcome
 from run_folder import quiet_run
 
-import faults
-
+ROOT = Path(__file__).parents[2]
 PAGE, ROWS = ROOT / "docs/robustness.md", ROOT / "docs/robustness.json"
 START, END = "<!-- the table -->\n", "<!-- end -->\n"
 Say = Callable[[str], None]
