@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import faults
 import hostile_caches
 import hostile_config
 import hostile_runs
@@ -23,6 +22,8 @@ import hostile_tables
 import psutil
 from attempts import Outcome
 from run_folder import quiet_run
+
+import faults
 
 ROOT = Path(__file__).parents[2]
 PAGE, ROWS = ROOT / "docs/robustness.md", ROOT / "docs/robustness.json"
