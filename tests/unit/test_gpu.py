@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
+import pynvml
 import pytest
 
 from ionscape import gpu
@@ -327,3 +329,26 @@ def test_an_empty_device_comes_before_a_second_job(tmp_path):
     first[2].release()  # A still has the second one's job
     assert gpu._free_slot(devices, 2, tmp_path, set())[0].uuid == "B"
     second[2].release()
+
+
+def test_a_lost_gpu_is_left_out(monkeypatch, caplog):
+    """Every job ended with a traceback once one of the GPUs was lost."""
+
+    def handle(index):
+        if index == 1:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+        return index
+
+    answers = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: 3,
+        "nvmlDeviceGetHandleByIndex": handle,
+        "nvmlDeviceGetMigMode": lambda gpu: (0, 0),
+        "nvmlDeviceGetUUID": lambda gpu: UUIDS[gpu],
+        "nvmlDeviceGetMemoryInfo": lambda gpu: SimpleNamespace(total=1000 << 20, free=900 << 20),
+    }
+    for name, answer in answers.items():
+        monkeypatch.setattr(gpu.pynvml, name, answer)
+    assert installed() == [GPUS[0], GPUS[2]]
+    assert "GPU 1 skipped: the driver says GPU is lost" in caplog.text

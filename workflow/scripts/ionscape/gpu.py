@@ -45,7 +45,10 @@ class Device:
 
 
 def installed() -> list[Device]:
-    """What the driver shows, in nvidia-smi's order: a GPU, or in its place the MIG parts that it is divided into."""
+    """What the driver shows, in nvidia-smi's order: a GPU, or in its place the MIG parts that it is divided into.
+
+    A GPU that the driver has lost is left out, so that a training which failed with it goes on elsewhere.
+    """
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -53,9 +56,12 @@ def installed() -> list[Device]:
     try:
         devices = []
         for index in range(pynvml.nvmlDeviceGetCount()):
-            gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
-            parts = _mig_parts(gpu)
-            devices += [_device(part, index) for part in parts] if parts else [_device(gpu, index)]
+            try:
+                gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
+                parts = _mig_parts(gpu)
+                devices += [_device(part, index) for part in parts] if parts else [_device(gpu, index)]
+            except pynvml.NVMLError as error:  # it fell off the bus, or is being reset
+                logger.warning("GPU %d skipped: the driver says %s", index, error)
         return devices
     finally:
         pynvml.nvmlShutdown()
