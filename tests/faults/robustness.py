@@ -73,6 +73,10 @@ class Round:
         found = hostile_runs.mutated_csvs(bases, self.count(3600), self.seed, folder, self.progress("CSVs"))
         return found + hostile_runs.strange_paths(folder / "paths")
 
+    def large(self) -> list[Outcome]:
+        """Files far larger than any run, each in at most 400 MiB, errors in at most 10 s."""
+        return hostile_runs.large_files(hostile_runs.simulated(1, 1000)[0], self.place("large"))
+
     def instruments(self) -> list[Outcome]:
         """Mutated mzML and ANDI-MS files."""
         folder = self.place("instruments")
@@ -113,7 +117,7 @@ class Round:
         return faults.attacked(self.folder / "attack", self.undisturbed(), 20 * self.share, self.seed, self.say)
 
 
-PARTS = ("csvs", "instruments", "small", "configs", "caches", "jobs", "snakemake", "soak", "attack")
+PARTS = ("csvs", "large", "instruments", "small", "configs", "caches", "jobs", "snakemake", "soak", "attack")
 
 
 def _thinned(content: bytes, rows: int = 1000) -> bytes:

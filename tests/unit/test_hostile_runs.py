@@ -1,10 +1,6 @@
 """A sample of mutated runs, of which `make faults` tries thousands; and what they found, each by its name."""
 
-import gzip
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +9,7 @@ from hostile_runs import (
     GRID,
     MUTATIONS,
     instruments_of,
+    large_files,
     mutated_csvs,
     mutated_instruments,
     plain_image,
@@ -87,54 +84,5 @@ def test_a_name_too_long(tmp_path):
         list(RunFile(tmp_path / ("long" * 100 + ".csv"), COLUMNS))
 
 
-RENDER = r"""
-import re, sys, time
-from pathlib import Path
-sys.path[:0] = sys.argv[2:]
-from hostile_runs import COLUMNS, GRID
-from ionscape.errors import InputError
-from ionscape.images import render
-from ionscape.runs import RunFile
-started = time.monotonic()
-try:
-    print(render(RunFile(sys.argv[1], COLUMNS), GRID).shape)
-except InputError as error:
-    print(error)
-# Not getrusage: it counts what the parent had when it started this process.
-peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]
-print(time.monotonic() - started, int(peak) / 1024)
-"""
-
-
-def rendered(path: Path) -> tuple[str, float, float]:
-    """What is said of it, seconds, and the peak of the process' memory in MiB."""
-    folders = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "workflow/scripts")]
-    done = subprocess.run(
-        [sys.executable, "-c", RENDER, path, *folders], capture_output=True, text=True, check=True, timeout=100
-    )
-    said, facts = done.stdout.rsplit("\n", 2)[:2]
-    return said, *map(float, facts.split())
-
-
-def test_memory_of_a_large_run(tmp_path, bases):
-    path = tmp_path / "run.csv"
-    head, rows = bases[0].split(b"\n", 1)
-    with open(path, "wb") as stream:
-        stream.write(head + b"\n")
-        for _ in range(200_000_000 // len(rows)):
-            stream.write(rows)
-    said, _, memory = rendered(path)
-    assert said == f"({GRID.masses}, {GRID.times})"
-    assert memory <= 400
-
-
-@pytest.mark.parametrize("row", [b"0,1,2\n", b"0"])
-def test_a_bomb(tmp_path, row):
-    """10 GB, of rows and without any."""
-    path = tmp_path / "run.csv.gz"
-    block = gzip.compress(row * (10_000_000 // len(row)))
-    path.write_bytes(gzip.compress(b"time,mass,intensity\n") + block * 1000)
-    said, seconds, memory = rendered(path)
-    assert re.search("expands to more than 100 times its size|has a line of more than 4 MiB", said)
-    assert seconds <= 10
-    assert memory <= 400
+def test_large_files(tmp_path, bases):
+    assert_well(large_files(bases[0], tmp_path))
