@@ -90,7 +90,7 @@ class Snakemake:
         """
         problems = []
         for trace in re.split(r"^(?=Traceback )", self.said, flags=re.MULTILINE)[1:]:
-            ours = re.search(r'File "[^"]*/(ionscape|workflow)/', trace)
+            ours = re.search(r'File "[^"]*/(scripts/ionscape|workflow/scripts|workflow/rules)/', trace)
             if ours or not allowed:
                 problems.append(f"{self.path}: traceback: {_excerpt(trace)}")
         return problems
