@@ -10,6 +10,7 @@ import torch
 from attempts import Outcome
 
 from ionscape.checkpoint import Checkpoint
+from ionscape.config import load_config
 from ionscape.errors import InputError
 from ionscape.export import export_ensemble, open_export
 from ionscape.fitting import load_fold
@@ -17,7 +18,9 @@ from ionscape.images import Grid, image_schema, load_images, write_images
 from ionscape.models.files import save_model
 from ionscape.tables import read_json, read_table, write_json, write_table
 
-SETTINGS = {"family": "kernel", "seed": 1}
+ROOT = Path(__file__).parents[2]
+CONFIG = load_config({"models": {"kernel": {"family": "kernel"}}}, ROOT / "workflow/schemas")
+LABELS = ["basalt", "oxide"]
 GRID = Grid(masses=16, times=12)
 
 
@@ -25,7 +28,7 @@ def _save_model(folder: Path) -> None:
     from safetensors.numpy import save_file
 
     tensors = {"samples": np.arange(60, dtype=np.float32).reshape(5, 12), "weights": np.ones((5, 2))}
-    facts = {"settings": SETTINGS, "labels": ["basalt", "oxide"], "inputs": {"masses": 5}}
+    facts = {"settings": CONFIG["models"]["kernel"], "labels": LABELS, "inputs": {"masses": 5}}
     save_model(folder, lambda path: save_file(tensors, path), facts)
 
 
@@ -59,7 +62,7 @@ def artefacts(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     found: dict[str, tuple[Path, Callable[[Path], object]]] = {}
     for kind, column in tables.items():
         table = pa.table({"sample_id": ids, column: rng.random(70)})
-        write_table(table, folder / f"{kind}.parquet", kind, labels=["basalt", "oxide"], seed=42)
+        write_table(table, folder / f"{kind}.parquet", kind, labels=LABELS, seed=42)
 
         def read(path: Path, kind: str = kind):
             table, facts = read_table(path, kind)
@@ -86,8 +89,12 @@ def artefacts(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     kept.wait()
     found["checkpoint"] = folder / "checkpoint.safetensors", _load_checkpoint
     export = folder / "export"
-    facts = {"run": "x", "labels": ["basalt"], "grid": {"masses": 16}}
-    export_ensemble(folder / "models", {"members": ["kernel"]}, facts, "# Card", export, [0], lambda done, total: None)
+    facts = {"run": "x", "labels": LABELS, "side": None, "features": CONFIG["features"], "trained_on": 70}
+    facts |= {"known": {"0": {"scans": [1.0, 2.0]}}, "columns": dict.fromkeys(("axis", "mass", "intensity", "time"), "x")}
+    facts["grid"] = {"masses": 64, "times": 32, "drop_masses": [4], "limits": None, "statistic": "sum"}
+    ones = dict.fromkeys(LABELS, 1.0)
+    ensemble = {"members": ["kernel"], "weights": {"kernel": ones}, "bias": ones, "clip": 1e-4, "method": "weigh"}
+    export_ensemble(folder / "models", ensemble, facts, "# Card", export, [0], lambda done, total: None)
     found["export"] = export / "model.json", _load_export
     found["export's ensemble"] = export / "ensemble.json", _load_export
     found["export's weights"] = export / "models/kernel/fold0/weights.safetensors", _load_export

@@ -1,4 +1,4 @@
-"""Configurations that no one should write: complete, or refused with the key's path; never another error, never for long."""
+"""Configurations that no one should write: complete, or refused with the key's path; never another error, never long."""
 
 import datetime
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_a_date_is_a_name_where_names_are():
 @pytest.mark.parametrize("name", ["a\n", "a\0", "../up", ".", "a/b", "x" * 101, "", "é", "a b", "-a"])
 def test_a_name_is_one_safe_part_of_a_path(name):
     assert problems(run=name)[0].startswith("run: ")
-    with pytest.raises(InputErrors, match="^The configuration cannot be used:\n  - (models: |a key )"):
+    with pytest.raises(InputErrors, match=r"^The configuration cannot be used:\n  - (models: |a key )"):
         load_config({"models": {name: {"family": "table"}}}, SCHEMAS)
 
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import re
 
 from .config import WEIGHT_PACKAGES
 
@@ -54,6 +55,11 @@ The code is ionscape's (MIT). The weights are yours, as far as the licences abov
 """
 
 
+def plain(text: str) -> str:
+    """A name of somebody's as Markdown that shows it as it is: no markup, no HTML, no cell of a table."""
+    return re.sub(r"([\\`*{}\[\]()#+!|<>&~$]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+
+
 def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dict], folds: int) -> str:
     """README.md of an exported folder.
 
@@ -71,7 +77,7 @@ def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dic
             f"{others['log_loss']['ensemble (nested)']:.4f}. Expect the latter of samples that are new.\n\n"
         )
     held_out = "".join(
-        f"On {entries['samples']} samples of split {split}, which took no part in anything: "
+        f"On {entries['samples']} samples of split {plain(split)}, which took no part in anything: "
         f"{entries['ensemble']['log_loss']:.4f}.\n\n"
         for split, entries in metrics["held_out"].items()
     )
@@ -80,7 +86,7 @@ def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dic
         ranks = (entry["average_precision"], entry["roc_auc"])
         numbers = " | ".join("–" if value is None else f"{value:.3f}" for value in ranks)
         ece = metrics["calibration"][label]["ece"]
-        rows.append(f"| {label} | {entry['positives']} | {entry['log_loss']:.4f} | {numbers} | {ece:.3f} |")
+        rows.append(f"| {plain(label)} | {entry['positives']} | {entry['log_loss']:.4f} | {numbers} | {ece:.3f} |")
     grid, known = facts["grid"], facts["known"]
     families = {settings["family"] for settings in models.values()}
     kernel = "\nIts kernel models hold the training runs' own images, in coarse bands of time, and so does this folder.\n"
@@ -90,7 +96,7 @@ def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dic
         folds=folds,
         axis_kind="EGA-MS or GC-MS",
         labels=len(facts["labels"]),
-        label_names=", ".join(facts["labels"]),
+        label_names=", ".join(map(plain, facts["labels"])),
         samples=metrics["samples"],
         trained_on=facts["trained_on"],
         nested=nested["log_loss"],
@@ -104,7 +110,7 @@ def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dic
         label_rows="\n".join(rows),
         masses=grid["masses"],
         times=grid["times"],
-        axis=facts["columns"]["axis"],
+        axis=plain(facts["columns"]["axis"]),
         limits=f", {grid['limits'][0]:g}–{grid['limits'][1]:g}" if grid["limits"] else ", each run over its own range",
         known="; ".join(_ranges(flag, ranges, len(known)) for flag, ranges in known.items()),
         kernel=kernel if "kernel" in families else "",
@@ -132,7 +138,7 @@ def _origin(settings: dict) -> str:
         return "- none: trained from random weights, or without any"
     backbone = settings["backbone"]
     if isinstance(source, str) and source not in WEIGHT_PACKAGES:
-        return f"- `{backbone}`: the file {source}; its licence is for you to name"
+        return f"- `{backbone}`: the file {plain(source)}; its licence is for you to name"
     from .models.torchvision_ops import timm  # seconds: only where it is asked
 
     told = timm.models.get_pretrained_cfg(backbone)

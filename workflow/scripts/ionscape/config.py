@@ -190,11 +190,16 @@ def _key(key: Any) -> str:
 
 def _where(path: Iterable[object]) -> str:
     """A key's path as the start of a message; empty for the whole configuration."""
-    parts = [str(part) if re.fullmatch(r"[\w.-]+", str(part)) else repr(part) for part in path]
+    parts = [str(part) if re.fullmatch(r"[\w./-]+", str(part)) else repr(part) for part in path]
     return f"{'.'.join(parts)}: " if parts else ""
 
 
-def _errors(value: dict, schema: dict) -> list[jsonschema.ValidationError]:
+def violations(value: Any, schema: dict, place: str) -> list[str]:
+    """What of a value is not as a schema says, a line each, which names the place and the key's path in it."""
+    return [problem for error in _errors(value, schema) for problem in _describe(error, {}, (place,))]
+
+
+def _errors(value: Any, schema: dict) -> list[jsonschema.ValidationError]:
     return list(Validator(schema, format_checker=FORMATS).iter_errors(value))
 
 

@@ -42,9 +42,10 @@ def resolve_inside(root: Path, relative: str) -> Path:
         resolved = (base / relative).resolve()
         (root / relative).exists()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name too long, a NUL byte
-        raise InputError(f"{relative!r} is not a usable path: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{relative[:200]!r} is not a usable path: {reason}") from error
     if not relative or Path(relative).is_absolute() or not resolved.is_relative_to(base):
-        raise InputError(f"{relative!r} leaves the data folder {root}; expected a path relative to it")
+        raise InputError(f"{relative[:200]!r} leaves the data folder {root}; expected a path relative to it")
     return root / relative
 
 

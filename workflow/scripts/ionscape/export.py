@@ -1,16 +1,18 @@
 """A finished run's ensemble as one folder that answers for new samples, without the training data."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .data_folder import resolve_inside
-from .errors import InputError
+from .errors import InputError, InputErrors
+from .export_check import strange_facts, strange_model
 from .formats import FORMATS
 from .images import Grid
 from .models.files import FACTS, WEIGHTS, sha256
-from .tables import atomic_folder, read_json, write_json, write_text
+from .tables import atomic_folder, read_json, require_regular_file, write_json, write_text
 
 #: What a fitted model is made of.
 MODEL_FILES = (WEIGHTS, FACTS)
@@ -81,17 +83,37 @@ def open_export(folder: str | Path) -> Exported:
     """An exported ensemble, every file checked.
 
     Raises:
-        InputError: not an exported folder, one of another version, or a file that is missing or not as it was written.
+        InputError: not an exported folder, one of another version, a file that is missing, elsewhere, or not as it was
+            written, or facts that no export of ours has: the folder may be anybody's.
     """
     folder = Path(folder)
-    if not (folder / "model.json").is_file():
+    if not os.path.isfile(folder / "model.json"):
         raise InputError(f"{folder}: is no exported model, model.json is missing; `snakemake export` makes one")
-    facts = read_json(folder / "model.json", "export")
-    rule = FORMATS["export"][1]
+    facts, rule = _read(folder, "model.json", "export"), FORMATS["export"][1]
+    ensemble = _read(folder, "ensemble.json", "ensemble")
+    if problems := strange_facts(facts, ensemble):
+        raise InputErrors(f"{folder}: is no exported model that can be used:", problems)
+    exported = Exported(folder, facts, ensemble)
+    listed = set(facts["files"])
+    if "ensemble.json" not in listed:
+        raise InputError(f"{folder}/model.json: files has no ensemble.json; copy the exported folder again")
+    for name, folds in facts["members"].items():
+        for place in (exported.model(name, fold).relative_to(folder) for fold in folds):
+            for file in (place / part for part in MODEL_FILES):
+                if file.as_posix() not in listed:
+                    raise InputError(f"{folder}/model.json: files has no {file}; copy the exported folder again")
+            own = _read(folder, (place / FACTS).as_posix(), "model")
+            if problems := strange_model(own, f"{place}/model.json"):
+                raise InputErrors(f"{folder}: is no exported model that can be used:", problems)
     for name, digest in facts["files"].items():
         path = resolve_inside(folder, name)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise InputError(f"{path}: is missing; copy the exported folder again, or run rule {rule} again")
         if sha256(path) != digest:
             raise InputError(f"{path}: is not as it was exported (SHA-256 differs); copy the exported folder again")
-    return Exported(folder, facts, read_json(folder / "ensemble.json", "ensemble"))
+    return exported
+
+
+def _read(folder: Path, name: str, kind: str) -> dict:
+    """A JSON file of an exported folder, which is in the folder and a file."""
+    return read_json(require_regular_file(resolve_inside(folder, name), "the exported model's file"), kind)

@@ -111,7 +111,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 def _signed(facts: dict, columns: list[str]) -> dict:
     """The facts with a checksum: SHA-256 of them and of a table's columns as JSON, 64 hexadecimal digits."""
-    text = json.dumps([facts, columns], sort_keys=True, allow_nan=False)
+    text = json.dumps([facts, columns], sort_keys=True)
     return {**facts, CHECKSUM: hashlib.sha256(text.encode()).hexdigest()}
 
 

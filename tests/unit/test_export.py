@@ -1,0 +1,188 @@
+"""Exported folders of strangers: refused where they say what no export says, before anything that they name is opened."""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from ionscape import tables
+from ionscape.config import load_config
+from ionscape.errors import InputError
+from ionscape.export import open_export
+from ionscape.formats import FORMATS
+
+SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
+MODELS = {"m": {"family": "table"}, "n": {"family": "image", "backbone": "resnet34"}}
+
+
+def signed(content: dict, kind: str) -> str:
+    """JSON as a stranger who knows the format writes it, with NaN too."""
+    return json.dumps(tables._signed({"format": kind, "version": FORMATS[kind][0], **content}, []))
+
+
+class Folder:
+    """A sound export, parts of which tests spoil; its weights are none."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        config = load_config({"models": MODELS}, SCHEMAS)
+        labels = {"aromatic": 1.0, "mineral": 1.0}
+        self.ensemble = {
+            "members": ["m", "n"],
+            "weights": {"m": dict(labels), "n": dict(labels)},
+            "bias": dict(labels),
+            "clip": 1e-4,
+            "method": "weigh",
+        }
+        grid = {"masses": 64, "times": 32, "drop_masses": [4], "limits": None, "statistic": "sum"}
+        self.facts = {
+            "run": "r",
+            "labels": list(labels),
+            "columns": {name: name for name in ("axis", "mass", "intensity", "time")},
+            "grid": grid,
+            "side": None,
+            "features": config["features"],
+            "known": {"0": {"scans": [1.0, 2.0]}},
+            "trained_on": 8,
+            "members": {"m": [0], "n": [0]},
+        }
+        self.models = {
+            name: {"settings": settings, "labels": list(labels), "shape": [64, 32]}
+            for name, settings in config["models"].items()
+        }
+        self.more: dict[str, str] = {}
+
+    def write(self) -> Path:
+        files = {}
+        parts = {"ensemble.json": self.ensemble}
+        parts |= {f"models/{name}/fold0/model.json": model for name, model in self.models.items()}
+        for name, content in parts.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(signed(content, "ensemble" if name == "ensemble.json" else "model"))
+            files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        for name in self.models:
+            path = self.root / f"models/{name}/fold0/weights.safetensors"
+            path.write_bytes(b"none")
+            files[path.relative_to(self.root).as_posix()] = hashlib.sha256(b"none").hexdigest()
+        (self.root / "model.json").write_text(signed({"files": files | self.more, **self.facts}, "export"))
+        return self.root
+
+    def problem(self) -> str:
+        with pytest.raises(InputError) as caught:
+            open_export(self.write())
+        return str(caught.value)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    return Folder(tmp_path / "export")
+
+
+def test_a_sound_export(folder):
+    found = open_export(folder.write()).ensemble
+    assert {name: found[name] for name in folder.ensemble} == folder.ensemble
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "models/../../secret", "a\0b", "x" * 5000, "link"])
+def test_a_file_elsewhere(folder, name):
+    folder.root.mkdir()
+    (folder.root / "link").symlink_to("../secret")
+    folder.more = {name: hashlib.sha256(b"secret").hexdigest()}
+    assert re.search("leaves the data folder|no usable path|not a usable path", folder.problem())
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/etc", "..", "a/b", "", "x" * 300])
+def test_a_member_elsewhere(folder, name):
+    folder.facts["members"] = {name: [0]}
+    assert "model.json.members: " in folder.problem()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"grid": {"masses": 10**9}}, "model.json.grid.masses: 1000000000 is greater than the maximum"),
+        ({"grid": {"times": -1}}, "model.json.grid.times: "),
+        ({"grid": {"limits": [float("nan"), 1]}}, "model.json.grid.limits.0: expected number, found nan"),
+        ({"grid": {"code": 1}}, "model.json.grid.code: unknown key"),
+        ({"members": {"m": ["0/../../x"]}}, "model.json.members.m.0: expected integer"),
+        ({"members": {"m": [1], "n": [0]}}, "files has no models/m/fold1/weights.safetensors"),
+        ({"labels": "aromatic"}, "model.json.labels: expected array"),
+        ({"labels": ["a", "a"]}, "model.json.labels: 'a' occurs more than once"),
+        ({"known": {}}, "model.json.known: "),
+        ({"known": {"0": {"scans": [1, 2]}, "1": {"total": [1, 2]}}}, "the groups have different facts"),
+        ({"files": ["a"]}, "model.json.files: expected object"),
+        ({"files": {"a": 7}}, "model.json.files.a: expected string"),
+        ({"features": {"bands": 7}}, "model.json.features.bands: does not divide"),
+        ({"columns": {"axis": 1}}, "model.json.columns.axis: expected string"),
+    ],
+    ids=str,
+)
+def test_facts_that_no_export_has(folder, change, message):
+    for key, value in change.items():
+        nested = key in ("grid", "features", "columns")
+        folder.facts[key] = {**folder.facts[key], **value} if nested else value
+    assert message in folder.problem()
+
+
+@pytest.mark.parametrize("key", ["run", "labels", "columns", "grid", "features", "known", "members", "side", "trained_on"])
+def test_facts_that_are_missing(folder, key):
+    del folder.facts[key]
+    assert f"model.json: key '{key}' is missing" in folder.problem()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"members": ["x"]}, "ensemble.json.members.0: found 'x'"),
+        ({"members": []}, "ensemble.json.members: "),
+        ({"weights": {"m": {"aromatic": 1}}}, "ensemble.json.weights: key 'n' is missing"),
+        ({"bias": {"aromatic": float("inf"), "mineral": 0}}, "ensemble.json.bias.aromatic: expected number, found inf"),
+        ({"clip": 2}, "ensemble.json.clip: "),
+    ],
+    ids=str,
+)
+def test_an_ensemble_that_no_export_has(folder, change, message):
+    folder.ensemble |= change
+    assert message in folder.problem()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"backbone": "hf-hub:somebody/model"}, "is no model of timm's own"),
+        ({"backbone": "local-dir:/etc"}, "is no model of timm's own"),
+        ({"widths": [10**9]}, "settings.widths.0: 1000000000 is greater"),
+        ({"family": "os"}, "settings.family: found 'os'"),
+        ({"code": "x"}, "settings.code: unknown key"),
+    ],
+    ids=str,
+)
+def test_a_model_that_no_export_has(folder, change, message):
+    folder.models["n"]["settings"] |= change
+    assert message in folder.problem()
+
+
+def test_a_shape_of_absurd_size(folder):
+    folder.models["n"]["shape"] = [10**9, 10**9]
+    assert "models/n/fold0/model.json.shape.0: 1000000000 is greater" in folder.problem()
+
+
+@pytest.mark.parametrize("name", ["ensemble.json", "model.json", "models/m/fold0/model.json"])
+def test_a_pipe_is_not_waited_for(folder, name):
+    folder.write()
+    (folder.root / name).unlink()
+    os.mkfifo(folder.root / name)
+    with pytest.raises(InputError, match=r"is not a regular file|model\.json is missing"):
+        open_export(folder.root)
+
+
+def test_a_file_that_is_not_as_it_was(folder):
+    folder.write()
+    (folder.root / "models/m/fold0/weights.safetensors").write_bytes(b"other")
+    with pytest.raises(InputError, match="SHA-256 differs"):
+        open_export(folder.root)

@@ -1,0 +1,167 @@
+"""Whatever a sample, label, split, model, file or setting is called, pages, figures and the model card show it as text."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from test_pages import METRICS
+
+from ionscape.card import model_card, plain
+from ionscape.dataset import Checked
+from ionscape.explain import Reason
+from ionscape.pages import check_page, leaderboard
+from ionscape.plots.data import images_figure, labels_figure
+from ionscape.plots.ensemble import correlations_figure, reliability_figure, weights_figure
+from ionscape.plots.evidence import label_figure
+from ionscape.plots.style import to_png
+from ionscape.report_pages import SORT, leaderboard_page, provenance_page, trainings_page
+from ionscape.run_facts import RunFacts
+from ionscape.sample_pages import SamplePage, sample_page
+
+EVIL = (
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "</title></style></pre><svg onload=alert(1)>",
+    "&lt;b&gt;",
+    "javascript:alert(1)",
+    "$\\frac{",
+    "_hidden",
+    "{x}%s{0}",
+    "x" * 3000,
+    "日本ｆｕ😀",
+)
+
+#: All that our pages are made of.
+TAGS = {"html", "meta", "title", "style", "h1", "h2", "p", "table", "tr", "th", "td", "span", "div", "b", "i", "img", "wbr"}
+TAGS |= {"pre", "script"}
+ATTRIBUTES = {"lang", "charset", "style", "class", "title", "alt", "src"}
+
+
+class Elements(HTMLParser):
+    """The elements of a page, and its text."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tags, self.attributes, self.text = [], [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += attributes
+        self.text += "".join(value for name, value in attributes if name in ("title", "alt"))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def check(name: str) -> str:
+    samples = pa.table(
+        {
+            "sample_id": [name, "b"],
+            "split": [name, "train"],
+            "side": pa.array([0, 1], pa.int8()),
+            "n_rows": [1, 2],
+            name: pa.array([1.0, 0.0], pa.float32()),
+        }
+    )
+    runs = [RunFacts(missing=3), RunFacts()]
+    layout = SimpleNamespace(columns={"axis": name}, root=Path(name.replace("/", "_")))
+    return check_page(Checked(samples, [name], runs, [[name, "b"]]), layout)
+
+
+def metrics(name: str) -> dict:
+    scores = {
+        **METRICS["baseline"],
+        "labels": {name: {"log_loss": 0.5, "positives": 2, "average_precision": 0.5, "roc_auc": None}},
+    }
+    return {
+        **METRICS,
+        **dict.fromkeys(("baseline", "ensemble", "ensemble_nested"), scores),
+        "models": {name: scores},
+        "families": {name: METRICS["families"]["image"]},
+        "methods_nested": {name: 0.1},
+        "held_out": {name: {"samples": 3, "ensemble": {"log_loss": 0.25}, name: {"log_loss": 0.35}}},
+        "suspects": [{"sample_id": name, "label": name, "value": 1, "probability": 0.01}],
+        "calibration": {name: {"ece": 0.1}},
+    }
+
+
+def sample(name: str) -> str:
+    cells = np.array([[0.0, 0.6], [0.4, 0], [0, 0]])
+    reason = Reason(cells.sum(axis=1), cells, {name: np.array([0.1, 1])}, {name: [(name, 0.5)]})
+    one = np.array([0.9])
+    image = np.ones((3, 2), np.float32)
+    return sample_page(
+        SamplePage(name, name, [name], [name], one, [name], one[None], np.array([1]), image, name, None, [(0, reason)])
+    )
+
+
+ROW = {"fold": 0, "state": "done", "starts": 1}
+PAGES = {
+    "check": check,
+    "leaderboard": lambda name: leaderboard_page(metrics(name), {"members": [name], "method": name}, {name: name}),
+    "sample": sample,
+    "trainings": lambda name: trainings_page([{**ROW, "model": name, "host": name, "gpu": name}]),
+    "provenance": lambda name: provenance_page(
+        {"seed": 4, "folds": {"seed": 42}, "models": {name: {"seed": 5}}, "note": name},
+        [{"host": name}],
+        Path(__file__).parent,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_a_name_is_text(page, name):
+    found, usual = Elements(page(name)), Elements(page("usual"))
+    assert set(found.tags) <= TAGS
+    assert found.tags.count("script") == usual.tags.count("script") <= SORT.count("<script>")
+    assert {attribute for attribute, _ in found.attributes} <= ATTRIBUTES
+    assert all(value.startswith("data:image/png") for attribute, value in found.attributes if attribute == "src")
+    assert name in found.text
+
+
+@pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
+def test_a_name_in_a_figure(name):
+    bins = {"ece": 0.1, "probability": [0.1], "frequency": [0.0], "count": [8]}
+    cells = np.random.default_rng(0).random((20, 8))
+    for figure in (
+        labels_figure([name], {name: np.array([3])}, np.ones((1, 1))),
+        images_figure(name, {"none": cells, "mass": cells}, name, None),
+        correlations_figure([name], np.ones((1, 1))),
+        weights_figure([name], [name], np.ones((1, 1))),
+        reliability_figure({"all": bins, name: bins}),
+        label_figure(name, cells[:, 0], cells[:, 1], 7),
+    ):
+        assert to_png(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
+def test_a_name_on_the_model_card(name):
+    facts = {
+        "run": "r",
+        "labels": [name],
+        "grid": {"masses": 16, "times": 16, "limits": None},
+        "known": {"0": {"scans": [1.0, 2.0]}},
+        "columns": {"axis": name},
+        "trained_on": 8,
+    }
+    ensemble = {"members": ["m"], "weights": {"m": {name: 1.0}}}
+    text = model_card(facts, metrics(name), ensemble, {"m": {"family": "table", "algorithm": "lightgbm"}}, 3)
+    assert text.count(plain(name)) >= 3
+    for mark in ("<", "|", "`", "["):
+        assert f"\\{mark}" in plain(f"a{mark}b")
+    assert "<script" not in text.replace("\\<", "")
+    assert "<img" not in text.replace("\\<", "")
+
+
+def test_a_name_that_is_markdown():
+    assert plain("a|b `c` [d](e) _f_ g_h *i*") == r"a\|b \`c\` \[d\]\(e\) \_f\_ g_h \*i\*"
+
+
+@pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
+def test_a_name_on_the_leaderboard_as_text(name):
+    assert name in leaderboard(metrics(name), {"members": [name], "method": "stack"}, "s.csv")
