@@ -8,7 +8,7 @@ WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 BIN = .venv/bin
 SMK = Snakefile workflow/rules
 
-.PHONY: help venv run status test slurm faults check format docs backbones lock
+.PHONY: help venv run status test audit slurm faults check format docs backbones lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,9 +32,10 @@ run: $(STAMP) ## the example, from simulated runs to a leaderboard, a submission
 status: $(STAMP) ## where each training stands, of the run that was started last or of RUN=name
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m ionscape.status $(RUN)
 
-check: $(STAMP) ## formatting and lint of Python and Snakemake files
+check: $(STAMP) ## formatting, lint and security of Python and Snakemake files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive workflow envs
 	$(BIN)/snakefmt --check $(SMK)
 	$(BIN)/snakemake --lint
 
@@ -42,6 +43,9 @@ test: check ## check, then all tests
 	$(WITH_DATA) $(BIN)/python -m pytest tests/unit -n auto
 	$(BIN)/python -m pytest tests/workflow -n 2 --dist loadfile # Snakemake starts on one core, images are trained on the other
 	$(WITH_DATA) $(BIN)/python -m pytest tests/faults tests/benchmarks
+
+audit: $(STAMP) ## known vulnerabilities of the pinned packages, where the service that knows them answers
+	$(BIN)/python envs/audit.py
 
 slurm: $(STAMP) ## the tests on a Slurm cluster made here (root; slurmctld, slurmd, slurm-client, munge), or ONLY=some
 	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")

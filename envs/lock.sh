@@ -2,11 +2,12 @@
 # Pins requirements.in and all that it needs in turn: cuda.lock for CUDA, cpu.lock without CUDA's libraries; and the conda
 # files with the same pins inside, as Snakemake copies only these (--sdm conda). Usage: envs/lock.sh [conda]; needs uv,
 # but for `conda`, which makes only the conda files again.
+# pip, which pip-audit asks for, is what installs all this and not pinned.
 # torch itself is the same pin in both; which build it is depends on where pip finds it.
 set -eu
 cd "$(dirname "$0")"
 compile() {
-    uv pip compile --quiet --no-header --python-version 3.11 requirements.in "$@"
+    uv pip compile --quiet --no-header --python-version 3.11 --no-emit-package pip requirements.in "$@"
 }
 if [ "${1:-}" != conda ]; then
     compile --output-file cuda.lock

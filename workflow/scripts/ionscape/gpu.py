@@ -139,7 +139,8 @@ def slot_folder() -> Path:
 
     Raises InputError if somebody else made a folder of that name.
     """
-    folder = Path(f"/tmp/ionscape-{os.getuid()}")
+    # A known name in /tmp, but of this user alone, as is asked below.
+    folder = Path(f"/tmp/ionscape-{os.getuid()}")  # nosec B108
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise InputError(f"{folder} is not yours; remove it, as GPU slots are kept there")
