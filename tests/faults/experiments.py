@@ -6,10 +6,10 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
+from attempts import Outcome
 from calls import Job, Snakemake
 from kinds import JOB_FAULTS, SNAKEMAKE_FAULTS, Fault, end_snakemake, read_only
 from run_folder import MAKE, PREDICT, Run
@@ -38,28 +38,6 @@ RULES = (
 RETRIES = 3
 FAILED = re.compile(r"^Error in rule (\w+):", re.MULTILINE)
 Say = Callable[[str], None]
-
-
-@dataclass
-class Outcome:
-    """What came of one kind of fault at one place.
-
-    Attributes:
-        what: in words; tried: faults that hit a live job or Snakemake; well: after which nothing was wrong.
-        problems: what was wrong.
-    """
-
-    what: str
-    tried: int = 0
-    well: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def add(self, problems: Iterable[str]) -> None:
-        """One fault more."""
-        problems = list(problems)
-        self.tried += 1
-        self.well += not problems
-        self.problems += problems
 
 
 class Striker:
@@ -145,7 +123,7 @@ def strike_jobs(
             for rule, count in striker.hits.items():
                 unclear = striker.unclear.get(rule, [])
                 for number in range(count):
-                    outcomes[rule].add([*problems, *unclear[number : number + 1]])
+                    outcomes[rule].add(*problems, *unclear[number : number + 1])
     for rule, missed in (+wanted).items():
         outcomes[rule].problems.append(f"{kind}: {rule}: {missed} faults came too late in {calls} calls")
     return list(outcomes.values())
@@ -167,7 +145,7 @@ def end_snakemakes(
         problems = [*run.left_behind(), *snakemake.problems(kind == "Ctrl-C"), *run.lost(), *run.recover((MAKE,))]
         say(f"{outcome.what}, forced {' '.join(forced)}: {problems or 'well'}")
         if struck:
-            outcome.add(problems)
+            outcome.add(*problems)
     return [outcome]
 
 
@@ -191,7 +169,7 @@ def two_at_once(
         problems += [*first.problems(), *second.problems(), *run.recover((MAKE,))]
         say(f"{outcome.what}: {problems or 'well'}")
         if lived:
-            outcome.add(problems)
+            outcome.add(*problems)
     return [outcome]
 
 
@@ -204,7 +182,7 @@ def read_only_from_the_start(run: Run, say: Say, rule: str = "fit_ensemble") -> 
     problems = [] if code else [f"{snakemake.path}: it does not fail"]
     if "Read-only file system" not in snakemake.said:
         problems.append(f"{snakemake.path}: it does not say why")
-    outcome.add([*problems, *snakemake.problems(), *run.lost(), *run.recover((MAKE,))])
+    outcome.add(*problems, *snakemake.problems(), *run.lost(), *run.recover((MAKE,)))
     say(f"{outcome.what}: {outcome.problems or 'well'}")
     return [outcome]
 
@@ -223,7 +201,7 @@ def limited_memory(
             problems.append(f"{snakemake.path}: it does not say why")
         say(f"{outcome.what}, {kib // 1024} MiB, exit {code}: {problems or 'well'}")
         if code:
-            outcome.add(problems)
+            outcome.add(*problems)
     return [outcome]
 
 
@@ -277,8 +255,8 @@ def attack(run: Run, minutes: float, seed: int, say: Say, mounts: bool) -> list[
         problems += run.left_behind()
         run.unlock()
         say(f"attack: {what}: {problems or 'well'}")
-        outcomes[kind].add(problems)
-    last.add(run.recover())
+        outcomes[kind].add(*problems)
+    last.add(*run.recover())
     say(f"{last.what}: {last.problems or 'well'}")
     return [*outcomes.values(), last]
 
@@ -292,11 +270,12 @@ def soak(run: Run, rounds: int, seed: int, say: Say, mounts: bool) -> list[Outco
         happened.append(what)
         problems += run.recover((MAKE,))
         say(f"soak: round {number + 1}, {what}: {problems or 'well'}")
-        outcome.add(problems)
+        outcome.add(*problems)
     after = run.census()
     grown = Outcome("soak: what is left after it")
     killed = Counter(what.startswith(f"{ITSELF}SIGKILL") for what in happened)[True]
     allowed = {name: killed * name.endswith("of killed Snakemakes") for name in after}  # Snakemake never looks for them
-    grown.add(f"{name}: {before[name]} → {after[name]}" for name in after if after[name] > before[name] + allowed[name])
+    left = (name for name in after if after[name] > before[name] + allowed[name])
+    grown.add(*(f"{name}: {before[name]} → {after[name]}" for name in left))
     say(f"{grown.what}: before {before}, after {after}")
     return [outcome, grown]

@@ -85,11 +85,11 @@ class Round:
 
     def small(self) -> list[Outcome]:
         """Metadata, labels, folds, submission formats, and lists of new runs."""
-        return [_judged(hostile_tables.tables(self.count(600), self.seed))]
+        return [hostile_tables.tables(self.count(600), self.seed)]
 
     def configs(self) -> list[Outcome]:
         """Configurations."""
-        return [_judged(hostile_config.configs(self.count(1500), self.seed))]
+        return [hostile_config.configs(self.count(1500), self.seed)]
 
     def caches(self) -> list[Outcome]:
         """Damaged files of a run, a checkpoint, an exported folder."""
@@ -126,12 +126,6 @@ def _thinned(content: bytes, rows: int = 1000) -> bytes:
     return b"\n".join([head, *lines[:: max(len(lines) // rows, 1)]]) + b"\n"
 
 
-def _judged(outcome) -> Outcome:
-    """Refused with a message is as well as taken."""
-    tried = outcome.tried
-    return Outcome(f"{outcome.what} ({outcome.well} taken)", tried, tried - len(outcome.problems), outcome.problems)
-
-
 def table(parts: dict[str, dict]) -> str:
     """The Markdown table of the rows of all parts."""
     lines = ["| what | tried | ended well |", "|---|---:|---:|"]
@@ -142,7 +136,8 @@ def table(parts: dict[str, dict]) -> str:
         part = parts[name]
         lines.append(f"| **{getattr(Round, name).__doc__.rstrip('.')}** ({part['seconds'] / 60:.0f} min) | | |")
         for row in part["rows"]:
-            lines.append(f"| {row['what']} | {row['tried']:,} | {row['well']:,} |")
+            taken = f", of which {row['taken']:,} taken" if row["taken"] else ""
+            lines.append(f"| {row['what']}{taken} | {row['tried']:,} | {row['well']:,} |")
             tried, well = tried + row["tried"], well + row["well"]
     return "\n".join([*lines, f"| **all** | **{tried:,}** | **{well:,}** |"]) + "\n"
 
@@ -174,7 +169,7 @@ def main() -> None:
                 "commit": subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip(),
                 "machine": f"{platform.machine()}, {os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
                 "seconds": round(time.monotonic() - before),
-                "rows": [{key: asdict(row)[key] for key in ("what", "tried", "well")} for row in rows],
+                "rows": [{key: asdict(row)[key] for key in ("what", "tried", "well", "taken")} for row in rows],
             }
             say(f"{name}: {sum(row.well for row in rows)} of {sum(row.tried for row in rows)} ended well")
             if not given.no_page:

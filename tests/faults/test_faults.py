@@ -5,7 +5,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from experiments import Outcome, end_snakemakes, limited_memory, read_only_from_the_start, strike_jobs, two_at_once
+from attempts import Outcome
+from experiments import end_snakemakes, limited_memory, read_only_from_the_start, strike_jobs, two_at_once
 from kinds import can_mount, small_disk
 from run_folder import Run, copy_of, quiet_run
 

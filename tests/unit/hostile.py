@@ -4,8 +4,8 @@ import reprlib
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from attempts import Outcome
 from hypothesis import HealthCheck, Phase, given, seed, settings, strategies
 from hypothesis.strategies import SearchStrategy
 
@@ -23,21 +23,6 @@ TRICKS = (
     *("null", "None", "true", "yes", "on", "nan", "1e400", "0x10", "1_000", "0b", "12:30:45", "2024-99-99", "9" * 5000),
     *("!!python/object:os.system", "!!timestamp x", "&a [*a]", "[" * 500),
 )
-
-
-@dataclass
-class Outcome:
-    """How a round went.
-
-    Attributes:
-        what: was tried; tried: how many; well: how many of them were taken, the others being refused with a message.
-        problems: what went wrong, a text each.
-    """
-
-    what: str
-    tried: int = 0
-    well: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def rounds(what: str, examples: SearchStrategy, judge: Callable[[object], bool], count: int, start: int) -> Outcome:
@@ -60,20 +45,18 @@ def rounds(what: str, examples: SearchStrategy, judge: Callable[[object], bool],
     )
     @given(examples, strategies.just(None))
     def each(example: object, _: None) -> None:
-        outcome.tried += 1
-        before = time.monotonic()
+        before, problem = time.monotonic(), None
         try:
             try:
-                outcome.well += judge(example)
+                outcome.taken += judge(example)
             except InputError as error:
                 check_message(error)
             took = time.monotonic() - before
             assert took < LIMIT, f"took {took:.1f} s"
         except Exception as error:
             last = traceback.format_exc().strip().splitlines()[-6:]
-            outcome.problems.append(
-                f"{type(error).__name__}: {error!s:.300}\n  of {_shown(example)}\n  " + "\n  ".join(last)
-            )
+            problem = f"{type(error).__name__}: {error!s:.300}\n  of {_shown(example)}\n  " + "\n  ".join(last)
+        outcome.add(problem)
 
     each()
     return outcome
