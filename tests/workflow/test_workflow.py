@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -287,6 +288,40 @@ def test_a_bad_config_stops_before_anything_runs(workflow):
     said = output(snakemake("-n", "--config", "dataset={root: nowhere}", fails=True))
     assert "dataset.root: 'nowhere' is not a folder" in said
     assert not (folder / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "message"),
+    [
+        ("run: ../../x", (), "run: found '../../x', allowed: letters, digits"),
+        ('run: "a\\n"', (), r"run: is 'a\n' and holds '\n', which cannot be read"),
+        (f"seed: {'9' * 400}", (), "seed: is a number that is too large"),
+        ("images: &a [*a]", (), "there are more than 12 levels"),
+        ("dataset: {root: '{x}'}", (), "dataset.root: found '{x}', allowed: a path without braces"),
+        (
+            "dataset: {root: ., metadata: ../secret, labels: [mine.yaml]}",
+            (),
+            "dataset.metadata: '../secret' leaves the data folder",
+        ),
+        ("predictions: '{x}'", (), "predictions: found '{x}', allowed: a path without braces"),
+        ("", ("run=../x",), "run: found '../x', allowed: letters, digits"),
+        ("", ("images={times: 2024-99-99}",), "images.times: expected integer, found '2024-99-99'"),
+        ("", ("models={../x: {family: table}}",), "models: found '../x', allowed: letters, digits"),
+        ("", (f"dataset={{root: {'x' * 300}}}",), "dataset.root: found '"),
+    ],
+    ids=str,
+)
+def test_a_hostile_configuration_is_one_message_and_leaves_nothing(workflow, file, options, message):
+    folder, snakemake = workflow
+    (folder / "mine.yaml").write_text(f"{file}\nmodels: {{m: {{family: table}}}}\n")
+    before = fingerprints(folder)
+    said = output(
+        snakemake("--cores", "1", "--configfile", "mine.yaml", *(("--config", *options) if options else ()), fails=True)
+    )
+    assert message in said
+    assert len(said.splitlines()) < 12
+    shutil.rmtree(folder / ".snakemake", ignore_errors=True)
+    assert fingerprints(folder) == before
 
 
 #: Preset → jobs of rules that depend on it, with the data folder that it expects.

@@ -147,8 +147,10 @@ def _strange(config: Any) -> Iterator[str]:
         match value:
             case dict() | list() if len(path) == DEEPEST:
                 yield f"{where}there are more than {DEEPEST} levels"
+                return
             case dict() if len(value) > MOST_KEYS:
                 yield f"{where}there are more than {MOST_KEYS} keys"
+                return
             case dict():
                 keys = [_key(key) for key in value]
                 yield from (
