@@ -79,6 +79,14 @@ def test_an_axis_that_instruments_do_not_tell(tmp_path, run):
         read_run(tmp_path / "run.mzML", {**COLUMNS, "axis": "temp"})
 
 
+def test_a_spectrum_with_more_masses_than_intensities(tmp_path, run):
+    """It ended in an IndexError."""
+    minutes, masses, counts = run[3]
+    write_mzml(tmp_path / "run.mzML", [*run[:3], (minutes, masses, counts[:-1]), *run[4:]])
+    with pytest.raises(InputError, match=r"run\.mzML: spectrum 4 has 3 m/z and 2 intensities; the file is damaged"):
+        read_run(tmp_path / "run.mzML", COLUMNS)
+
+
 @pytest.mark.parametrize("kind", ["mzML", "mzML.gz", "cdf"])
 @pytest.mark.parametrize("share", [0, 0.3, 0.9])
 def test_a_file_that_ends_early(tmp_path, run, kind, share):

@@ -37,7 +37,12 @@ def read_mzml(path: Path) -> Columns:
                     continue
                 masses.append(np.asarray(scan.mz, dtype=np.float64))
                 intensities.append(np.asarray(scan.i, dtype=np.float64))
+                if len(masses[-1]) != len(intensities[-1]):
+                    found = f"{len(masses[-1])} m/z and {len(intensities[-1])} intensities"
+                    raise InputError(f"{path}: spectrum {seen} has {found}; the file is damaged")
                 times.append(np.full(len(masses[-1]), scan.scan_time_in_minutes()))
+    except InputError:
+        raise
     except (ElementTree.ParseError, OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read as mzML after {seen} spectra: {error}") from error
     except Exception as error:  # pymzml tells a strange file from a good one by whatever fails first
