@@ -180,7 +180,7 @@ def read_only_from_the_start(run: Run, say: Say, rule: str = "fit_ensemble") -> 
         snakemake = run.call("all", "--forcerun", rule)
         code = snakemake.wait()
     problems = [] if code else [f"{snakemake.path}: it does not fail"]
-    if "Read-only file system" not in snakemake.said:
+    if not JOB_FAULTS["read-only"].says.search(snakemake.said):
         problems.append(f"{snakemake.path}: it does not say why")
     outcome.add(*problems, *snakemake.problems(), *run.lost(), *run.recover((MAKE,)))
     say(f"{outcome.what}: {outcome.problems or 'well'}")

@@ -106,7 +106,9 @@ JOB_FAULTS = {
     "SIGKILL": Fault(strike_by(signal.SIGKILL)),
     "SIGTERM": Fault(strike_by(signal.SIGTERM)),
     "disk full": Fault(fill_disk, re.compile("No space left on device"), mounts=True, latest=0.4, met_by_snakemake=True),
-    "read-only": Fault(make_read_only, re.compile("Read-only file system"), mounts=True, latest=0.4, met_by_snakemake=True),
+    "read-only": Fault(
+        make_read_only, re.compile("Read-only file system|Write-protected"), mounts=True, latest=0.4, met_by_snakemake=True
+    ),
     "out of memory": Fault(limit_memory, re.compile("memory|map segment|new thread", re.IGNORECASE), met_by_snakemake=True),
 }
 
