@@ -96,12 +96,19 @@ class Round:
         folder = self.place("caches")
         return hostile_caches.damaged_caches(self.count(4200), self.seed, folder, self.progress("damaged files"))
 
-    def jobs(self) -> list[Outcome]:
-        """Jobs of every rule killed, stopped, without disk, memory, or leave to write."""
+    def killed(self) -> list[Outcome]:
+        """Jobs of every rule killed and stopped at random moments."""
+        return self._jobs(("SIGKILL", "SIGTERM"), 2)
+
+    def starved(self) -> list[Outcome]:
+        """Jobs of every rule without disk, memory, or leave to write."""
+        return self._jobs(("disk full", "read-only", "out of memory"), 1)
+
+    def _jobs(self, kinds: tuple[str, ...], each: int) -> list[Outcome]:
         rows = []
-        for kind in faults.JOB_FAULTS:
-            each = self.count(2 if kind in ("SIGKILL", "SIGTERM") else 1)
-            rows += faults.jobs(self.folder / f"jobs {kind}", self.undisturbed(), kind, each, self.seed, self.say)
+        for kind in kinds:
+            place = self.folder / f"jobs {kind}"
+            rows += faults.jobs(place, self.undisturbed(), kind, self.count(each), self.seed, self.say)
         return rows
 
     def snakemake(self) -> list[Outcome]:
@@ -117,7 +124,7 @@ class Round:
         return faults.attacked(self.folder / "attack", self.undisturbed(), 20 * self.share, self.seed, self.say)
 
 
-PARTS = ("csvs", "large", "instruments", "small", "configs", "caches", "jobs", "snakemake", "soak", "attack")
+PARTS = ("csvs", "large", "instruments", "small", "configs", "caches", "killed", "starved", "snakemake", "soak", "attack")
 
 
 def _thinned(content: bytes, rows: int = 1000) -> bytes:
