@@ -249,8 +249,10 @@ def attack(run: Run, minutes: float, seed: int, say: Say, mounts: bool) -> list[
     kinds = all_kinds(mounts)
     outcomes = {kind: Outcome(f"attack: {kind}") for kind in kinds}
     last = Outcome(f"attack: the end, after {minutes:g} minutes")
+    order: list[str] = []
     while time.monotonic() < until:
-        kind = random_.choice(kinds)
+        order = order or random_.sample(kinds, len(kinds))  # each comes before any comes again
+        kind = order.pop()
         what, problems = befall(run, (kind,), RULES, random_)
         problems += run.left_behind()
         run.unlock()
