@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).parent
-SECONDS = 900
+SECONDS = 300
 
 
 def verdict(report: dict, ignored: dict[str, str]) -> tuple[list[str], bool]:

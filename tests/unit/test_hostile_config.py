@@ -72,7 +72,7 @@ def test_a_billion_laughs():
     assert problems(**yaml.safe_load("\n".join(lines)))
 
 
-@pytest.mark.parametrize("text", ["2024-99-99", "0b", "!!timestamp x", "!!int ''", "!!bool x", "[" * 2000, "!!binary x"])
+@pytest.mark.parametrize("text", ["2024-99-99", "0b", "!!timestamp x", "!!int ''", "!!bool x", "[" * 300, "!!binary x"])
 def test_a_text_that_yaml_chokes_on(text):
     assert problem(images={"times": text}).startswith("images.times: expected integer, found ")
 

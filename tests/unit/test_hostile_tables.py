@@ -24,17 +24,19 @@ def test_a_fold_of_many_digits():
     assert all("column 'fold'" in problem and len(problem) < 1100 for problem in caught.value.problems)
 
 
-@pytest.mark.parametrize("sample", ["a\0b", "a\x1b[31m", "\u202egnp", "a\u200e", "", "a b", "a/b", "a,b", "\ufeffA"])
+@pytest.mark.parametrize(
+    "sample", ["a\0b", "a\x1b[31m", "\u202egnp", "a\u200e", "", "a b", "a/b", "a,b", "\ufeffA", "x" * 201]
+)
 def test_ids_that_cannot_be_read_are_no_words(sample):
     assert not is_word(sample)
 
 
-@pytest.mark.parametrize("sample", ["<script>", "..", "con", "é", "e\u0301", "=1+1", "$", "x" * 5000])
+@pytest.mark.parametrize("sample", ["<script>", "..", "con", "é", "e\u0301", "=1+1", "$", "x" * 200])
 def test_ids_that_are_odd_but_words(sample):
     assert is_word(sample)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a\nb", "\u202eab"])
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\u202eab", "x" * 201])
 def test_labels_without_a_name_that_can_be_read(tmp_path, name):
     (tmp_path / "labels.csv").write_text(f'sample_id,"{name}"\nA,1\n', encoding="utf-8", newline="")
     _, _, (problem,) = read_labels([tmp_path / "labels.csv"])

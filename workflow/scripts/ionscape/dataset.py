@@ -26,9 +26,18 @@ RESERVED = {"split", "side", "group", "path", "md5", "n_rows", "predict", "model
 SAMPLE_ID = re.compile(r"[^\s,\"/\\]+")
 
 
+#: Characters of a sample_id, a label, or a split: figures take seconds to draw thousands.
+LONGEST_NAME = 200
+
+
+def is_readable(name: str) -> bool:
+    """Whether people can be shown a sample_id, a label, or a split."""
+    return len(name) <= LONGEST_NAME and not UNREADABLE.search(name)
+
+
 def is_word(sample: str) -> bool:
     """Whether a sample_id is one word that can be read."""
-    return bool(SAMPLE_ID.fullmatch(sample)) and not UNREADABLE.search(sample)
+    return bool(SAMPLE_ID.fullmatch(sample)) and is_readable(sample)
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ def read_labels(files: Iterable[Path]) -> tuple[list[str], dict[str, list[float]
         if not found:
             problems.append(f"{path}, line 1: no label columns besides 'sample_id'")
         for name in found:
-            if not name.strip() or UNREADABLE.search(name):
+            if not name.strip() or not is_readable(name):
                 problems.append(f"{path}, line 1: a label cannot be named {name!r}")
         for name in RESERVED.intersection(found):
             problems.append(f"{path}, line 1: a label cannot be named {name!r}, a table of ours has a column of that name")
@@ -145,14 +154,16 @@ def check_dataset(layout: Layout, threads: int, progress: Callable[[int, int], N
     for row in rows:
         sample, line, path = row["sample_id"], row.line, None
         if not is_word(sample):
-            problems.append(f"{metadata}, line {line}, column 'sample_id': {sample!r} is not one word")
+            problems.append(
+                f"{metadata}, line {line}, column 'sample_id': {sample!r} is not one word of up to {LONGEST_NAME} letters"
+            )
         if ids[sample] > 1:
             problems.append(f"{metadata}, line {line}, column 'sample_id': {sample!r} occurs {ids[sample]} times")
         if forms[unicodedata.normalize("NFC", sample)] > 1:
             problems.append(
                 f"{metadata}, line {line}, column 'sample_id': {sample!a} is there in another Unicode form too; keep one"
             )
-        if UNREADABLE.search(row["split"]):
+        if not is_readable(row["split"]):
             problems.append(f"{metadata}, line {line}, column 'split': {row['split']!r} cannot be read")
         if row["split"] != TRAIN and row["split"].strip().lower() == TRAIN:
             problems.append(f"{metadata}, line {line}, column 'split': {row['split']!r}, expected {TRAIN!r}")
