@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -64,13 +64,14 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Removes what a killed process left of writing ``path`` by :func:`atomic` or :func:`atomic_folder`."""
+    """Removes what a killed process left of writing ``path`` by :func:`atomic` or :func:`atomic_folder`, if it can."""
     path = Path(path)
     for left in path.parent.glob(f".{glob.escape(path.name)}.{'?' * RANDOM}.tmp"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
-            left.unlink(missing_ok=True)
+            with suppress(OSError):
+                left.unlink()
 
 
 #: Longest part of a sample_id that :func:`file_name` keeps: file systems take names of 255 bytes.
