@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from attempts import Outcome
 from calls import Job, Snakemake
-from kinds import JOB_FAULTS, SNAKEMAKE_FAULTS, Fault, end_snakemake, read_only
+from kinds import JOB_FAULTS, OUT_OF_MEMORY, SNAKEMAKE_FAULTS, Fault, end_snakemake, read_only
 from run_folder import MAKE, PREDICT, Run
 
 #: Rules with a script, as they follow each other; `predict` in a call of its own.
@@ -197,7 +197,7 @@ def limited_memory(
         snakemake = run.call("all", "--forcerun", *rules, "--keep-going", before=f"ulimit -v {kib}")
         code = snakemake.wait()
         problems = [*snakemake.problems(True), *run.lost(), *run.recover((MAKE,))]
-        if code and not re.search("memory|map segment|new thread", snakemake.said, re.IGNORECASE):
+        if code and not OUT_OF_MEMORY.search(snakemake.said):
             problems.append(f"{snakemake.path}: it does not say why")
         say(f"{outcome.what}, {kib // 1024} MiB, exit {code}: {problems or 'well'}")
         if code:

@@ -102,6 +102,9 @@ class Fault:
     met_by_snakemake: bool = False
 
 
+#: Some libraries know no better than to crash, and Snakemake says by which signal.
+OUT_OF_MEMORY = re.compile("memory|map segment|new thread|SystemError|Signals.SIG(SEGV|ABRT|BUS)", re.IGNORECASE)
+
 JOB_FAULTS = {
     "SIGKILL": Fault(strike_by(signal.SIGKILL)),
     "SIGTERM": Fault(strike_by(signal.SIGTERM)),
@@ -109,7 +112,7 @@ JOB_FAULTS = {
     "read-only": Fault(
         make_read_only, re.compile("Read-only file system|Write-protected"), mounts=True, latest=0.4, met_by_snakemake=True
     ),
-    "out of memory": Fault(limit_memory, re.compile("memory|map segment|new thread", re.IGNORECASE), met_by_snakemake=True),
+    "out of memory": Fault(limit_memory, OUT_OF_MEMORY, met_by_snakemake=True),
 }
 
 #: Signals that end Snakemake itself; SIGINT as by Ctrl-C, to its jobs too.

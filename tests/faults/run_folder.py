@@ -15,7 +15,7 @@ from traces import census, fingerprints, results_of
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "resources", "profiles", "envs")
-RUN = Path("results/faults")
+RUN, ANSWERS = Path("results/faults"), Path("results/answers")  # on one disk
 
 #: Every rule with a script once or twice, on several families, as small as they get.
 CONFIG = {
@@ -43,7 +43,7 @@ CONFIG = {
 }
 #: Targets and options of the two calls that make everything; the second needs what the first exports.
 MAKE = ("all", "export")
-PREDICT = ("predict", "--config", f"model={RUN}/export", f"new={RUN}/data/test_features")
+PREDICT = ("predict", "--config", f"model={RUN}/export", f"new={RUN}/data/test_features", f"predictions={ANSWERS}")
 #: A copied folder's library of spectra has another path: not a reason to make all again.
 OPTIONS = ("--cores", "2", "--resources", "gpu=2", "--rerun-triggers", "mtime", "--configfile", "faults.yaml")
 
@@ -188,9 +188,9 @@ def quiet_run(folder: Path) -> Run:
         problems = run.recover()
         assert not problems, problems
     run = Run(folder, fingerprints(folder))
-    for path in [*(folder / RUN / "benchmarks").rglob("*.tsv"), folder / "predictions/predict.tsv"]:
+    for path in [*(folder / RUN / "benchmarks").rglob("*.tsv"), folder / ANSWERS / "predict.tsv"]:
         place = path.relative_to(folder).parts
-        rule = "predict" if place[0] == "predictions" else Path(place[3]).stem
+        rule = "predict" if place[1] == ANSWERS.name else Path(place[3]).stem
         with open(path, newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
                 run.durations[rule] = max(run.durations.get(rule, 0.0), float(row["s"]))

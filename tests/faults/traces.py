@@ -22,8 +22,7 @@ SHARED = re.compile(r"(?:joblib_memmapping_folder_|sem\.loky-|loky-)(\d+)")
 
 def results_of(folder: Path) -> Iterator[Path]:
     """All paths of what a run makes."""
-    for place in (folder / "results", folder / "predictions"):
-        yield from place.rglob("*")
+    yield from (folder / "results").rglob("*")
 
 
 def fingerprints(folder: Path) -> dict[str, str]:

@@ -256,6 +256,21 @@ def test_backups_of_a_killed_snakemake_do_not_stop_the_next(copy_of_finished):
     assert [path for path in backups.rglob("*") if path.is_file()] == []
 
 
+def test_a_killed_job_leaves_no_temporary_files(copy_of_finished):
+    """Not where its earlier outputs are restored either, so that nothing runs it again."""
+    folder, snakemake = copy_of_finished
+    call = (*QUICK, "--rerun-triggers", "mtime")
+    results = folder / "results/quick"
+    before = fingerprints(results)
+    script = folder / "workflow/scripts/collect_logits.py"
+    kill = "    import os\n    with atomic(job.output.test): os.kill(os.getpid(), 9)\n"
+    text = script.read_text().replace("def main(job) -> None:\n", f"def main(job) -> None:\n{kill}")
+    script.write_text(f"from ionscape.tables import atomic\n{text}")
+    said = output(snakemake(*call, "--force", "--", "results/quick/logits/oof.parquet", fails=True))
+    assert "SIGKILL" in said, said
+    assert fingerprints(results) == before
+
+
 def test_bad_metadata_and_labels_are_shown_together(copy_of_finished):
     folder, snakemake = copy_of_finished
     data = folder / "lab"

@@ -71,6 +71,15 @@ onstart:
         write_json(f"{RESULTS}/logs/config.json", CONFIG, "config")
 
 
+onerror:
+    from ionscape.tables import remove_unfinished
+
+    # A killed job's temporary files would stay where its earlier outputs are restored, as it is not run again.
+    for job in workflow.dag.needrun_jobs():
+        for output in job.output:
+            remove_unfinished(output)
+
+
 onsuccess:
     from ionscape.closing import prediction_lines, run_lines
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -69,13 +69,14 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Removes what a killed process left of writing ``path`` by :func:`atomic` or :func:`atomic_folder`."""
+    """Removes what a killed process left of writing ``path`` by :func:`atomic` or :func:`atomic_folder`, if it can."""
     path = Path(path)
     for left in path.parent.glob(f".{glob.escape(path.name)}.{'?' * RANDOM}.tmp"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
-            left.unlink(missing_ok=True)
+            with suppress(OSError):
+                left.unlink()
 
 
 #: Longest part of a sample_id that :func:`file_name` keeps: file systems take names of 255 bytes.
