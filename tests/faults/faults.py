@@ -29,8 +29,6 @@ def jobs(
     if JOB_FAULTS[kind].mounts and not can_mount():
         return [Outcome(f"{kind}: {NO_MOUNT}")]
     run = copy_of(quiet, folder)
-    if JOB_FAULTS[kind].mounts:  # predictions are not with the results on the disk that is filled
-        rules = tuple(rule for rule in rules if rule != "predict")
     with small_disk(run) if JOB_FAULTS[kind].mounts else contextlib.nullcontext():
         return strike_jobs(run, kind, each, seed, say, rules)
 
