@@ -4,6 +4,7 @@ Each part keeps its rows in docs/robustness.json as soon as it is through, so th
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -155,6 +156,9 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of the full round's counts and minutes (1)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, nargs="*", default=[], help="real CSVs to mutate (time, mass, intensity)")
+    parser.add_argument(
+        "--folder", type=Path, help="where the runs are; an undisturbed one that is there is taken (a new one)"
+    )
     parser.add_argument("--no-page", action="store_true", help="docs/robustness.md stays as it is")
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
@@ -166,7 +170,8 @@ def main() -> None:
 
     parts = json.loads(ROWS.read_text()) if ROWS.exists() else {}
     problems = []
-    with tempfile.TemporaryDirectory(prefix="ionscape-faults-") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = given.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="ionscape-faults-"))
         whole = Round(Path(folder), given.share, given.seed, given.runs, say)
         for name in given.parts or PARTS:
             before = time.monotonic()
