@@ -156,9 +156,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of the full round's counts and minutes (1)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, nargs="*", default=[], help="real CSVs to mutate (time, mass, intensity)")
-    parser.add_argument(
-        "--folder", type=Path, help="where the runs are; an undisturbed one that is there is taken (a new one)"
-    )
+    parser.add_argument("--folder", type=Path, help="for all that is made; its undisturbed run is taken (a new one)")
     parser.add_argument("--no-page", action="store_true", help="docs/robustness.md stays as it is")
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
