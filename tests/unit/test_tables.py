@@ -74,6 +74,16 @@ def test_what_a_killed_writer_left_is_removed(tmp_path):
     remove_unfinished(tmp_path / "nowhere" / "samples")
 
 
+def test_what_safetensors_had_begun_to_write_is_removed(tmp_path):
+    """A job that ran out of memory left it in the model's folder for ever."""
+    for name in (".tmpL4knb0", "weights.safetensors", ".lock"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path / "model.json")
+    assert (tmp_path / ".tmpL4knb0").exists()
+    remove_unfinished(tmp_path / "weights.safetensors")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "weights.safetensors"]
+
+
 def test_permissions_are_those_of_any_new_file(tmp_path):
     before = os.umask(0o027)
     try:

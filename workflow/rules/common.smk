@@ -78,6 +78,8 @@ onerror:
     for job in workflow.dag.needrun_jobs():
         for output in job.output:
             remove_unfinished(output)
+        if job.rule.name == "train_fold":
+            remove_unfinished(Path(job.output.weights).with_name("checkpoint.safetensors"))
 
 
 onsuccess:

@@ -13,6 +13,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from .errors import Interrupted
+from .tables import SAFETENSORS
 
 logger = logging.getLogger("ionscape")
 
@@ -149,7 +150,7 @@ def alone_in(folder: Path, stopping: Stopping) -> Iterator[None]:
             raise Interrupted(f"{stopping()}: stopped while waiting for another job that works in {folder}") from None
         logger.info("it ended after %.0f s", time.monotonic() - started)
     try:
-        for left in folder.glob(".*.tmp"):
+        for left in [*folder.glob(".*.tmp"), *folder.glob(SAFETENSORS)]:
             left.unlink()
         yield
     finally:

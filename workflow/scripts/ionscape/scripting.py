@@ -30,7 +30,7 @@ def door(snakemake: Any) -> Iterator[None]:
     An :class:`InputError` ends the job with its message; any other exception with one line and where its traceback is. So
     do signals, and the end of its Snakemake. What a job that was killed had begun to write is removed first.
     """
-    path = Path(snakemake.log[0])
+    path, to_file = Path(snakemake.log[0]), None
     wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
     title = f"{snakemake.rule}[{wildcards}]" if wildcards else snakemake.rule
     to_console = logging.StreamHandler(sys.stderr)
@@ -55,9 +55,11 @@ def door(snakemake: Any) -> Iterator[None]:
         logger.warning("%s", error)
         sys.exit(TRY_AGAIN)
     except Exception as error:
-        logger.error("%s: %s (traceback in %s)", type(error).__name__, error, path)
+        where = f" (traceback in {path})" if to_file else ""
+        logger.error("%s: %s%s", type(error).__name__, error, where)
         logger.removeHandler(to_console)
-        logger.exception("traceback")
+        if to_file:  # else logging would say it on the console
+            logger.exception("traceback")
         sys.exit(1)
 
 

@@ -26,6 +26,9 @@ METADATA_KEY = b"ionscape"
 #: Of the facts in a Parquet file's schema (its pages have their own), and of a JSON file.
 CHECKSUM = "sha256"
 
+#: What safetensors writes before it has a name.
+SAFETENSORS = ".tmp??????"
+
 #: Letters that tempfile puts into a name.
 RANDOM = 8
 
@@ -71,7 +74,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 def remove_unfinished(path: str | Path) -> None:
     """Removes what a killed process left of writing ``path`` by :func:`atomic` or :func:`atomic_folder`, if it can."""
     path = Path(path)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{'?' * RANDOM}.tmp"):
+    ours = path.parent.glob(f".{glob.escape(path.name)}.{'?' * RANDOM}.tmp")
+    for left in [*ours, *(path.parent.glob(SAFETENSORS) if path.suffix == ".safetensors" else [])]:
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
