@@ -139,10 +139,12 @@ def table(parts: dict[str, dict]) -> str:
     lines = ["| what | tried | ended well |", "|---|---:|---:|"]
     tried = well = 0
     for name in PARTS:
+        title = getattr(Round, name).__doc__.rstrip(".")
         if name not in parts:
+            lines.append(f"| **{title}**: not run in full yet | | |")
             continue
         part = parts[name]
-        lines.append(f"| **{getattr(Round, name).__doc__.rstrip('.')}** ({part['seconds'] / 60:.0f} min) | | |")
+        lines.append(f"| **{title}** ({part['seconds'] / 60:.0f} min, commit {part['commit']}) | | |")
         for row in part["rows"]:
             taken = f", of which {row['taken']:,} taken" if row["taken"] else ""
             lines.append(f"| {row['what']}{taken} | {row['tried']:,} | {row['well']:,} |")
