@@ -575,14 +575,14 @@ from hostile_runs import COLUMNS, GRID
 from ionscape.errors import InputError
 from ionscape.images import render
 from ionscape.runs import RunFile
-started = time.monotonic()
+started = time.process_time()
 try:
     print(render(RunFile(sys.argv[1], COLUMNS), GRID).shape)
 except InputError as error:
     print(error)
 # Not getrusage: it counts what the parent had when it started this process.
 peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]
-print(time.monotonic() - started, int(peak) / 1024)
+print(time.process_time() - started, int(peak) / 1024)
 """
 
 

@@ -14,7 +14,7 @@ BLOCK_BYTES = 1 << 22
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 
 #: A file that expands to more than both is no run: those become 3 to 20 times larger.
-LARGEST_BYTES, LARGEST_RATIO = 1 << 27, 100
+LARGEST_BYTES, LARGEST_RATIO = 1 << 26, 100
 
 
 def expanded(path: Path) -> Iterator[bytes]:
