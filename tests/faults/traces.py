@@ -13,6 +13,10 @@ import pyarrow.parquet as pq
 #: Files that hold times, or how often something was started: only that they are there is compared.
 TIMED = re.compile(r"(^|/)(logs|benchmarks)/|/report/(jobs\.png|trainings\.html|provenance\.html)$|predict\.(log|tsv)$")
 
+#: Files that are there or not: a lock that nobody holds, Snakemake's own, and the state of a training that failed when it
+#: was forced again, so that its earlier outputs were restored; it goes on from there when it is forced the next time.
+KEPT = (".lock", ".ballast", ".snakemake_timestamp", "checkpoint.safetensors")
+
 #: Columns of history.parquet that are no seconds.
 REPEATABLE = ("epoch", "rate", "train_loss", "validation_loss", "recomputed")
 
@@ -30,7 +34,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
     found = {}
     for path in results_of(folder):
         name = path.relative_to(folder).as_posix()
-        if path.name in (".lock", ".ballast", ".snakemake_timestamp") or not path.is_file():
+        if path.name in KEPT or not path.is_file():
             continue
         if TIMED.search(name):
             found[name] = "there"

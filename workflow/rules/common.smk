@@ -72,12 +72,14 @@ onstart:
 
 
 onerror:
+    from ionscape.jobs import tidy
     from ionscape.tables import remove_unfinished
 
     # A killed job's temporary files would stay where its earlier outputs are restored, as it is not run again.
     for job in workflow.dag.needrun_jobs():
         for output in job.output:
             remove_unfinished(output)
+            tidy(Path(output).parent)
 
 
 onsuccess:
