@@ -158,7 +158,7 @@ class Run:
         state = self.folder / ".snakemake"
         places = [state / "locks", state / "incomplete", state / "shadow"]
         left = [path for place in places for path in place.rglob("*") if path.is_file()]
-        left += [path for path in results_of(self.folder) if re.fullmatch(r"\..*\.tmp", path.name)]
+        left += [path for path in results_of(self.folder) if re.fullmatch(r"\..*\.tmp|\.tmp\w{6}", path.name)]
         left += list(state.glob("*tmp*"))
         return [f"{path} is left over" for path in left]
 
@@ -182,11 +182,13 @@ def new_run(folder: Path) -> Run:
 
 
 def quiet_run(folder: Path) -> Run:
-    """An undisturbed run: what all others are compared with. One that is there already is taken."""
-    if not folder.exists():
-        run = new_run(folder)
-        problems = run.recover()
+    """An undisturbed run: what all others are compared with. One that is there already, and whole, is taken."""
+    whole = folder / "whole"
+    if not whole.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        problems = new_run(folder).recover()
         assert not problems, problems
+        whole.touch()
     run = Run(folder, fingerprints(folder))
     for path in [*(folder / RUN / "benchmarks").rglob("*.tsv"), folder / ANSWERS / "predict.tsv"]:
         place = path.relative_to(folder).parts

@@ -13,6 +13,10 @@ import pyarrow.parquet as pq
 #: Files that hold times, or how often something was started: only that they are there is compared.
 TIMED = re.compile(r"(^|/)(logs|benchmarks)/|/report/(jobs\.png|trainings\.html|provenance\.html)$|predict\.(log|tsv)$")
 
+#: Files that are there or not: a lock that nobody holds, Snakemake's own, and the state of a training that failed when it
+#: was forced again, so that its earlier outputs were restored; it goes on from there when it is forced the next time.
+KEPT = (".lock", ".ballast", ".snakemake_timestamp", "checkpoint.safetensors")
+
 #: Columns of history.parquet that are no seconds.
 REPEATABLE = ("epoch", "rate", "train_loss", "validation_loss", "recomputed")
 
@@ -30,7 +34,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
     found = {}
     for path in results_of(folder):
         name = path.relative_to(folder).as_posix()
-        if path.name in (".lock", ".ballast", ".snakemake_timestamp") or not path.is_file():
+        if path.name in KEPT or not path.is_file():
             continue
         if TIMED.search(name):
             found[name] = "there"
@@ -62,7 +66,8 @@ def census(folder: Path, temporary: Path, cache: Path) -> dict[str, int]:
         "files of the run": sum(path.is_file() for path in results_of(folder)),
         "files in .snakemake": _files(state) - _files(state / "log") - _files(state / "scripts"),
         "scripts of killed Snakemakes": _files(state / "scripts"),
-        "temporary files": len(list(temporary.rglob("*"))),
+        "temporary files": sum(not path.name.startswith(("torchinductor", "snakemake")) for path in temporary.iterdir()),
+        "temporary folders of killed Snakemakes": len(list(temporary.glob("snakemake*"))),
         "caches of killed Snakemakes": len(list(cache.glob("**/snakemake-runtime-cache/*"))),
         "shared memory of dead processes": sum(not psutil.pid_exists(int(match[1])) for match in shared),
         "GPU slots taken": sum(_is_locked(path) for path in slots),

@@ -13,7 +13,7 @@ import pytest
 
 from ionscape import jobs
 from ionscape.errors import Interrupted
-from ionscape.jobs import SIGNALS, alone_in, interruptible, stoppable
+from ionscape.jobs import SIGNALS, alone_in, interruptible, stoppable, tidy
 
 LIBRARY = Path(jobs.__file__).parents[1]
 
@@ -200,11 +200,34 @@ def test_a_job_that_waits_for_a_folder_can_be_stopped(start, tmp_path, number):
     assert first.poll() is None
 
 
-def test_what_a_dead_job_was_writing_is_removed(tmp_path):
-    for name in (".weights.safetensors.x1y2.tmp", "weights.safetensors", "checkpoint.safetensors"):
-        (tmp_path / name).touch()
-    with stoppable() as stopping, alone_in(tmp_path, stopping):
-        assert {path.name for path in tmp_path.iterdir()} == {".lock", "weights.safetensors", "checkpoint.safetensors"}
+@pytest.fixture
+def left(tmp_path) -> Path:
+    """A folder in which a job died while it wrote."""
+    folder = tmp_path / "fold0"
+    (folder / ".weights.safetensors.x1y2z3a4.tmp").mkdir(parents=True)
+    for name in ("weights.safetensors", "checkpoint.safetensors", ".weights.safetensors.x1y2z3a4.tmp/.tmpL4knb0"):
+        (folder / name).touch()
+    return folder
+
+
+def test_what_a_dead_job_was_writing_is_removed(left):
+    with stoppable() as stopping, alone_in(left, stopping):
+        assert {path.name for path in left.iterdir()} == {".lock", "weights.safetensors", "checkpoint.safetensors"}
+
+
+def test_a_folder_is_tidied_unless_a_job_works_in_it(start, left):
+    tidy(left)
+    assert len(list(left.iterdir())) == 3  # no job has ever locked it
+    process, said = start("-c", WORKER, left)
+    until(said, "^works$")
+    temporary = left / ".checkpoint.safetensors.x1y2z3a4.tmp"
+    temporary.mkdir()
+    tidy(left)
+    assert temporary.exists()
+    process.kill()
+    process.wait()
+    tidy(left)
+    assert {path.name for path in left.iterdir()} == {".lock", "weights.safetensors", "checkpoint.safetensors"}
 
 
 def test_a_folder_has_one_job(start, tmp_path):

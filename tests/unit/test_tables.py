@@ -42,7 +42,7 @@ def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
     path = tmp_path / "new" / "folder" / "table.txt"
     with atomic(path) as temporary:
-        assert temporary.parent == path.parent  # a rename is atomic only within a file system
+        assert temporary.parent.parent == path.parent  # a rename is atomic only within a file system
         temporary.write_text("new")
         assert not path.exists()
     assert path.read_text() == "new"
@@ -61,27 +61,27 @@ def test_whoever_reads_the_old_file_reads_it_to_its_end(tmp_path):
 def test_what_a_killed_writer_left_is_removed(tmp_path):
     """And nothing of others, whose names begin alike."""
     kept = {"samples", ".samples.parquet.abcdefgh.tmp", ".samples.tmp", "samples.abcdefgh.tmp"}
-    for name in (*kept, ".samples.abcdefgh.tmp"):
-        (tmp_path / name).touch()
-    (tmp_path / ".samples.ijklmn_1.tmp/models").mkdir(parents=True)
+    for name in (*kept, ".samples.abcdefgh.tmp", ".samples.ijklmn_1.tmp"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".samples.ijklmn_1.tmp/models").mkdir()
     remove_unfinished(tmp_path / "samples")
     assert {path.name for path in tmp_path.iterdir()} == kept
     for writer in (atomic, atomic_folder):
-        with writer(tmp_path / "new") as temporary:  # its name is one that is removed
-            remove_unfinished(tmp_path / "new")
-            assert not temporary.exists()
-            temporary.mkdir() if writer is atomic_folder else temporary.touch()
+        writing = writer(tmp_path / "new")
+        writing.__enter__()  # as if it never ended
+        assert len(list(tmp_path.iterdir())) == len(kept) + 1
+        remove_unfinished(tmp_path / "new")
+        assert {path.name for path in tmp_path.iterdir()} == kept
     remove_unfinished(tmp_path / "nowhere" / "samples")
 
 
-def test_what_safetensors_had_begun_to_write_is_removed(tmp_path):
-    """A job that ran out of memory left it in the model's folder for ever."""
-    for name in (".tmpL4knb0", "weights.safetensors", ".lock"):
-        (tmp_path / name).touch()
-    remove_unfinished(tmp_path / "model.json")
-    assert (tmp_path / ".tmpL4knb0").exists()
-    remove_unfinished(tmp_path / "weights.safetensors")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "weights.safetensors"]
+def test_a_writer_may_have_temporary_files_of_its_own(tmp_path):
+    """As safetensors has."""
+    with atomic(tmp_path / "weights.safetensors") as temporary:
+        (temporary.parent / ".tmpL4knb0").touch()
+        assert [path.name for path in tmp_path.iterdir()] == [temporary.parent.name]
+        temporary.touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):

@@ -72,14 +72,14 @@ onstart:
 
 
 onerror:
+    from ionscape.jobs import tidy
     from ionscape.tables import remove_unfinished
 
     # A killed job's temporary files would stay where its earlier outputs are restored, as it is not run again.
     for job in workflow.dag.needrun_jobs():
         for output in job.output:
             remove_unfinished(output)
-        if job.rule.name == "train_fold":
-            remove_unfinished(Path(job.output.weights).with_name("checkpoint.safetensors"))
+            tidy(Path(output).parent)
 
 
 onsuccess:

@@ -2,23 +2,26 @@
 
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
 
 from .errors import Interrupted
-from .tables import SAFETENSORS
 
 logger = logging.getLogger("ionscape")
 
 #: Schedulers announce the end with one of these; Ctrl-C is the last.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
+#: A file in a folder that one job at a time works in.
+LOCK = ".lock"
 
 #: Seconds between two looks whether Snakemake is there.
 LOOK = 1.0
@@ -138,7 +141,7 @@ def alone_in(folder: Path, stopping: Stopping) -> Iterator[None]:
     Raises Interrupted if the job is to stop while it waits.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -150,8 +153,20 @@ def alone_in(folder: Path, stopping: Stopping) -> Iterator[None]:
             raise Interrupted(f"{stopping()}: stopped while waiting for another job that works in {folder}") from None
         logger.info("it ended after %.0f s", time.monotonic() - started)
     try:
-        for left in [*folder.glob(".*.tmp"), *folder.glob(SAFETENSORS)]:
-            left.unlink()
+        _remove_temporary(folder)
         yield
     finally:
         lock.release()
+
+
+def tidy(folder: Path) -> None:
+    """Removes what a job of :func:`alone_in` that died was writing there, unless another works there."""
+    if not (folder / LOCK).exists():
+        return
+    with suppress(Timeout), FileLock(folder / LOCK, timeout=0):
+        _remove_temporary(folder)
+
+
+def _remove_temporary(folder: Path) -> None:
+    for left in folder.glob(".*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)

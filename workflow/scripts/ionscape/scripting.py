@@ -38,7 +38,8 @@ def door(snakemake: Any) -> Iterator[None]:
     logger.addHandler(to_console)
     logger.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    logging.raiseExceptions = False  # a log on a full disk is no reason for tracebacks on the console
+    logging.raiseExceptions = False  # a log that cannot be written is no reason for tracebacks on the console
+    to_file = None
     try:
         with interruptible():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +58,8 @@ def door(snakemake: Any) -> Iterator[None]:
     except Exception as error:
         where = f" (traceback in {path})" if to_file else ""
         logger.error("%s: %s%s", type(error).__name__, error, where)
-        logger.removeHandler(to_console)
-        if to_file:  # else logging would say it on the console
+        if to_file:
+            logger.removeHandler(to_console)
             logger.exception("traceback")
         sys.exit(1)
 

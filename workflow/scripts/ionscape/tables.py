@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,29 +26,28 @@ METADATA_KEY = b"ionscape"
 #: Of the facts in a Parquet file's schema (its pages have their own), and of a JSON file.
 CHECKSUM = "sha256"
 
-#: What safetensors writes before it has a name.
-SAFETENSORS = ".tmp??????"
-
 #: Letters that tempfile puts into a name.
 RANDOM = 8
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path beside ``path``; on success flushes it to disk and renames it, else removes it."""
+    """Yields a temporary path beside ``path``; on success flushes it to disk and renames it, else removes it.
+
+    It is alone in a folder, as some writers have temporary files of their own beside it, whose names nobody knows.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    place = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     try:
+        temporary = place / path.name
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager
@@ -74,13 +73,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 def remove_unfinished(path: str | Path) -> None:
     """Removes what a killed process left of writing ``path`` by :func:`atomic` or :func:`atomic_folder`, if it can."""
     path = Path(path)
-    ours = path.parent.glob(f".{glob.escape(path.name)}.{'?' * RANDOM}.tmp")
-    for left in [*ours, *(path.parent.glob(SAFETENSORS) if path.suffix == ".safetensors" else [])]:
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                left.unlink()
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'?' * RANDOM}.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 #: Longest part of a sample_id that :func:`file_name` keeps: file systems take names of 255 bytes.
