@@ -18,8 +18,10 @@ from pathlib import Path
 
 import hostile_caches
 import hostile_config
+import hostile_instruments
 import hostile_runs
 import hostile_tables
+import large_files
 import psutil
 from attempts import Outcome
 from run_folder import quiet_run
@@ -76,13 +78,13 @@ class Round:
 
     def large(self) -> list[Outcome]:
         """Files far larger than any run, each in at most 400 MiB, errors in at most 10 s."""
-        return hostile_runs.large_files(hostile_runs.simulated(1, 1000)[0], self.place("large"))
+        return large_files.large_files(hostile_runs.simulated(1, 1000)[0], self.place("large"))
 
     def instruments(self) -> list[Outcome]:
         """Mutated mzML and ANDI-MS files."""
         folder = self.place("instruments")
-        bases = hostile_runs.instruments_of(hostile_runs.simulated(1, 300)[0], folder)
-        return hostile_runs.mutated_instruments(bases, self.count(1500), self.seed, folder, self.progress("files"))
+        bases = hostile_instruments.instruments_of(hostile_runs.simulated(1, 300)[0], folder)
+        return hostile_instruments.mutated_instruments(bases, self.count(1500), self.seed, folder, self.progress("files"))
 
     def small(self) -> list[Outcome]:
         """Metadata, labels, folds, submission formats, and lists of new runs."""

@@ -4,18 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from hostile_runs import (
-    COLUMNS,
-    GRID,
-    MUTATIONS,
-    instruments_of,
-    large_files,
-    mutated_csvs,
-    mutated_instruments,
-    plain_image,
-    simulated,
-    strange_paths,
-)
+from hostile_instruments import instruments_of, mutated_instruments
+from hostile_runs import mutated_csvs, simulated, strange_paths
+from large_files import large_files
+from mutations import MUTATIONS
+from plain_reading import COLUMNS, GRID, plain_image
 
 from ionscape import expansion
 from ionscape.errors import InputError
