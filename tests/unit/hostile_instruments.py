@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from attempts import Outcome
-from hostile_runs import LINE, read
+from hostile_runs import LINE, quiet, read
 from mutations import bit_flips, strange_bytes, truncated_anywhere
 from writers import write_andi, write_mzml
 
