@@ -4,12 +4,16 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ionscape import tables
 from ionscape.errors import InputError
 from ionscape.formats import FORMATS
 from ionscape.tables import (
@@ -159,6 +163,31 @@ def test_damaged_tables(tmp_path):
             read_table(path, "logits")
     with pytest.raises(InputError, match=r"none\.parquet: cannot be read as Parquet"):
         read_table(tmp_path / "none.parquet", "logits")
+
+
+READ_WITHIN_A_LIMIT = """
+import resource, sys
+import psutil
+from ionscape.tables import read_table
+limit = psutil.Process().memory_info().vms + (32 << 20)  # more than the table, less than the stacks of some threads
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+print(read_table(sys.argv[1], "folds")[0].num_rows)
+"""
+
+
+def test_a_table_is_read_where_memory_allows_no_more_threads(tmp_path):
+    """A job under `ulimit -v` waited for ever."""
+    write_table(pa.table({f"c{n}": range(100) for n in range(20)}), tmp_path / "folds.parquet", "folds")
+    library = str(Path(tables.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", READ_WITHIN_A_LIMIT, tmp_path / "folds.parquet"],
+        env={**os.environ, "PYTHONPATH": library},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "100\n", done.stderr
 
 
 def test_describe_replaces_earlier_facts():

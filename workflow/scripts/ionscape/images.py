@@ -187,7 +187,7 @@ def stream_images(path: str | Path) -> Iterator[tuple[list[str], np.ndarray]]:
     with file:
         for group in range(file.num_row_groups):
             with reading(path, "images"):
-                table = file.read_row_group(group)
+                table = file.read_row_group(group, use_threads=False)  # as tables.read_table
                 images = vectors(table["image"]).reshape(-1, facts["masses"], facts["times"])
                 ids = table["sample_id"].to_pylist()
             yield ids, images

@@ -5,7 +5,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,9 @@ def door(snakemake: Any) -> Iterator[None]:
             to_file = logging.FileHandler(path, mode="a", encoding="utf-8")
             to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
             logging.getLogger().addHandler(to_file)
-            for output in snakemake.output:
-                remove_unfinished(output)
+            _remove_unfinished(snakemake.output)
             yield
+            _remove_unfinished(snakemake.output)  # where the disk was full or read-only at the start
     except InputError as error:
         logger.error("%s", error)
         sys.exit(1)
@@ -62,6 +62,11 @@ def door(snakemake: Any) -> Iterator[None]:
             logger.removeHandler(to_console)
             logger.exception("traceback")
         sys.exit(1)
+
+
+def _remove_unfinished(outputs: Iterable[str]) -> None:
+    for output in outputs:
+        remove_unfinished(output)
 
 
 class Progress:
