@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-#: Seconds that a call may take.
-LIMIT = 900
+#: Seconds that a call may take; the longest take a fifth.
+LIMIT = 600
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Snakemake:
     """
 
     def __init__(self, folder: Path, said: Path, arguments: tuple[str, ...], environment: dict[str, str], before: str = ""):
-        self.path = said
+        self.path, self.until, self.hung = said, time.monotonic() + LIMIT, False
         command = [sys.executable, "-m", "snakemake", *arguments]
         if before:
             command = ["bash", "-c", f'{before}; exec "$@"', "bash", *command]
@@ -66,7 +66,7 @@ class Snakemake:
 
     @property
     def runs(self) -> bool:
-        return self.process.poll() is None
+        return self.process.poll() is None and time.monotonic() < self.until
 
     def send(self, number: signal.Signals) -> bool:
         """Signals Snakemake alone, or with Ctrl-C its jobs too, as a terminal does. Returns whether it was alive."""
@@ -79,16 +79,22 @@ class Snakemake:
         return True
 
     def wait(self) -> int:
-        return self.process.wait(LIMIT)
+        """Its exit code. One that does not end is killed with its jobs."""
+        try:
+            return self.process.wait(max(0, self.until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.hung = True
+            os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait()
 
     def problems(self, allowed: bool = False) -> list[str]:
-        """Tracebacks on the console.
+        """Tracebacks on the console, and that it did not end.
 
         Args:
             allowed: not those of Snakemake's own code, its lines before a script included, which nothing here can turn
                 into a message.
         """
-        problems = []
+        problems = [f"{self.path}: it did not end in {LIMIT} s"] if self.hung else []
         for trace in re.split(r"^(?=Traceback )", self.said, flags=re.MULTILINE)[1:]:
             ours = re.search(r'File "[^"]*/(scripts/ionscape|workflow/scripts|workflow/rules)/', trace)
             if ours or not allowed:

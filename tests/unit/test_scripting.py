@@ -76,6 +76,16 @@ def test_what_a_killed_job_was_writing_is_removed_by_the_next(job, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
 
 
+def test_a_thread_that_dies_ends_what_waits_for_it(job, tmp_path):
+    body = "import threading\nthreading.Thread(target=lambda: bytes(1 << 60)).start()\nthreading.Event().wait()"
+    process = job(body)
+    said = process.communicate(timeout=20)[1]
+    reason = "a thread died (MemoryError: out of memory)"
+    assert said == f"plot[fold=1]: {reason}: stopped; nothing is left half-written, run again\n"
+    assert process.returncode == scripting.TRY_AGAIN
+    assert "Traceback (most recent call last)" in (tmp_path / "logs/plot.log").read_text()
+
+
 def test_a_log_that_cannot_be_written_is_no_traceback(job, tmp_path):
     (tmp_path / "logs").touch()
     process = job("pass")

@@ -34,7 +34,7 @@ class Stopping:
     """
 
     def __init__(self) -> None:
-        self.signal: str | None = None
+        self.reason: str | None = None
         self.snakemakes = [parent for parent in psutil.Process().parents() if "snakemake" in _called(parent)]
         # The outermost runs a job for another, which died before this process looked.
         self.is_orphan = bool(self.snakemakes) and "subprocess" in _called(self.snakemakes[-1])
@@ -44,11 +44,11 @@ class Stopping:
         if self.is_orphan:
             return "Snakemake is gone"
         gone = [process.pid for process in self.snakemakes if not _is_alive(process)]
-        return f"Snakemake (process {gone[-1]}) is gone" if gone else self.signal
+        return f"Snakemake (process {gone[-1]}) is gone" if gone else self.reason
 
     def note(self, number: int, _frame) -> None:
         """Signal handler."""
-        self.signal = signal.Signals(number).name
+        self.reason = self.reason or signal.Signals(number).name
 
 
 def or_stop(progress: Callable[[int, int], None], stopping: Callable[[], str | None]) -> Callable[[int, int], None]:
@@ -83,6 +83,7 @@ def _is_alive(process: psutil.Process) -> bool:
 def interruptible() -> Iterator[None]:
     """Signals, and the death of a Snakemake that started it, end what runs in the main thread: it raises Interrupted.
 
+    So does the death of a thread, as for want of memory: what waits for it, such as a pool's results, would do so for ever.
     For jobs that keep nothing; :func:`stoppable` within it is for those that choose when to stop.
     """
     stopping = Stopping()
@@ -97,14 +98,24 @@ def interruptible() -> Iterator[None]:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 
+    def miss(thread: threading.ExceptHookArgs) -> None:
+        kind, error = thread.exc_type, thread.exc_value
+        if kind is SystemExit:
+            return
+        stopping.reason = f"a thread died ({kind.__name__}: {str(error) or 'out of memory'})"
+        os.kill(os.getpid(), signal.SIGTERM)
+        logging.getLogger().error("a thread died", exc_info=(kind, error, thread.exc_traceback))  # for the log alone
+
     ended = threading.Event()
     before = {number: signal.signal(number, interrupt) for number in SIGNALS}
     if stopping.snakemakes:
         threading.Thread(target=watch, daemon=True).start()
+    hook, threading.excepthook = threading.excepthook, miss
     try:
         yield
     finally:
         ended.set()
+        threading.excepthook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
