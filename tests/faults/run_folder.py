@@ -146,8 +146,11 @@ class Run:
         return [f"{self.folder / name} {said[name]}" for name, (was, is_) in states.items() if was != is_]
 
     def lost(self) -> list[str]:
-        """Finished results of an undisturbed run that are not there, or not whole; files may be missing in none."""
-        return [text for text in self.differences() if not text.endswith("left over")]
+        """Finished results of an undisturbed run that are not there, or not whole.
+
+        Not logs: Snakemake removes a job's before it starts it, and one that dies at once writes none.
+        """
+        return [text for text in self.differences() if not text.endswith("left over") and f"/{RUN}/logs/" not in text]
 
     def census(self) -> dict[str, int]:
         """Of :func:`.traces.census`."""
