@@ -168,26 +168,41 @@ def test_damaged_tables(tmp_path):
 READ_WITHIN_A_LIMIT = """
 import resource, sys
 import psutil
+from ionscape.errors import InputError
 from ionscape.tables import read_table
-limit = psutil.Process().memory_info().vms + (32 << 20)  # more than the table, less than the stacks of some threads
+limit = psutil.Process().memory_info().vms + (32 << 20)  # less than the stacks of some threads
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-print(read_table(sys.argv[1], "folds")[0].num_rows)
+try:
+    print(read_table(sys.argv[1], "folds")[0].num_rows)
+except InputError as error:
+    print(error)
 """
+
+
+def read_within_a_limit(path: Path) -> str:
+    """What a process says that may take 32 MiB more."""
+    library = str(Path(tables.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", READ_WITHIN_A_LIMIT, path],
+        env={**os.environ, "PYTHONPATH": library},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
 
 
 def test_a_table_is_read_where_memory_allows_no_more_threads(tmp_path):
     """A job under `ulimit -v` waited for ever."""
     write_table(pa.table({f"c{n}": range(100) for n in range(20)}), tmp_path / "folds.parquet", "folds")
-    library = str(Path(tables.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-c", READ_WITHIN_A_LIMIT, tmp_path / "folds.parquet"],
-        env={**os.environ, "PYTHONPATH": library},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout == "100\n", done.stderr
+    assert read_within_a_limit(tmp_path / "folds.parquet") == "100\n"
+
+
+def test_a_table_too_large_for_the_memory_is_not_called_damaged(tmp_path):
+    write_table(pa.table({"c": np.random.default_rng(0).random(1 << 23)}), tmp_path / "folds.parquet", "folds")  # 64 MiB
+    said = read_within_a_limit(tmp_path / "folds.parquet")
+    assert re.fullmatch(r".*/folds\.parquet: there is not enough memory to read it \(.*\); if there should be, .*\n", said)
 
 
 def test_describe_replaces_earlier_facts():

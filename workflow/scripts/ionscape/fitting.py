@@ -154,6 +154,8 @@ def load_fold(folder: Path) -> object:
     try:
         return importlib.import_module(family.module).Model.load(folder)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        if "allocate memory" in str(error):  # then nothing is wrong with the files
+            raise
         raise InputError(f"{folder}: the model cannot be loaded ({error}); run rule train_fold again") from error
 
 

@@ -171,7 +171,10 @@ def reading(path: str | Path, kind: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (OSError, pa.ArrowException, MemoryError, ValueError, OverflowError) as error:  # a damaged footer promises much
+    except MemoryError as error:  # there is little, or a damaged footer promises much
+        found, rule = f"there is not enough memory to read it ({error})", FORMATS[kind][1]
+        raise InputError(f"{path}: {found}; if there should be, it is damaged: run rule {rule} again") from error
+    except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error}); run rule {FORMATS[kind][1]} again") from error
 
 
