@@ -52,6 +52,17 @@ def test_a_failing_job_says_one_line(job, tmp_path):
     assert "Traceback (most recent call last)" in log.read_text()
 
 
+def test_an_error_in_the_handling_of_another_does_not_hide_it(job, tmp_path):
+    body = """
+try:
+    raise RuntimeError("can't start new thread")
+finally:
+    raise RuntimeError("cannot join thread before it is started")
+"""
+    words = "RuntimeError: cannot join thread before it is started, after RuntimeError: can't start new thread"
+    assert job(body).communicate()[1] == f"plot[fold=1]: {words} (traceback in {tmp_path}/logs/plot.log)\n"
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_a_job_without_traceback_and_half_files(job, tmp_path, name):
     process = job("from ionscape.tables import atomic\nwith atomic(folder / 'plot.png'): time.sleep(600)")

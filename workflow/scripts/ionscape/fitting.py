@@ -151,8 +151,9 @@ def load_fold(folder: Path) -> object:
     family = FAMILIES.get(settings.get("family"))
     if family is None:
         raise InputError(f"{folder / FACTS}: is of no family that is known here: {settings.get('family')!r}")
+    model = importlib.import_module(family.module).Model
     try:
-        return importlib.import_module(family.module).Model.load(folder)
+        return model.load(folder)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         if "allocate memory" in str(error):  # then nothing is wrong with the files
             raise

@@ -57,11 +57,18 @@ def door(snakemake: Any) -> Iterator[None]:
         sys.exit(TRY_AGAIN)
     except Exception as error:
         where = f" (traceback in {path})" if to_file else ""
-        logger.error("%s: %s%s", type(error).__name__, error, where)
+        logger.error("%s%s", _in_words(error), where)
         if to_file:
             logger.removeHandler(to_console)
             logger.exception("traceback")
         sys.exit(1)
+
+
+def _in_words(error: BaseException) -> str:
+    """What failed; where that was the handling of another error, as a pool's end for want of memory, also the other."""
+    words = f"{type(error).__name__}: {error}"
+    first = None if error.__suppress_context__ else error.__context__
+    return f"{words}, after {_in_words(first)}" if first else words
 
 
 def _remove_unfinished(outputs: Iterable[str]) -> None:
