@@ -350,6 +350,13 @@ PLANS = {
 }
 
 
+def test_ctrl_c_while_the_rules_are_read_is_one_line(workflow):
+    folder, snakemake = workflow
+    with open(folder / "Snakefile", "a") as stream:
+        stream.write("\nimport signal\n\nsignal.raise_signal(signal.SIGINT)\n")
+    assert snakemake("-n", fails=True).stderr.splitlines()[-1] == "Ctrl-C: stopped before a job was started"
+
+
 def test_every_preset_is_planned_here():
     assert {path.stem for path in (ROOT / "resources/presets").iterdir()} == set(PLANS)
 

@@ -15,6 +15,17 @@ from ionscape.errors import InputError
 from ionscape.families import FAMILIES
 from ionscape.formats import FORMATS
 
+
+def say_ctrl_c(kind: type[BaseException], error: BaseException, trace) -> None:
+    """Before jobs are scheduled Snakemake does not catch Ctrl-C: one line in place of a traceback through these files."""
+    if kind is KeyboardInterrupt:
+        print("Ctrl-C: stopped before a job was started", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = say_ctrl_c
+
 try:
     CONFIG = load_config(config, WORKFLOW / "schemas")
     RESULTS = f"results/{CONFIG['run']}"
