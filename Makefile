@@ -50,7 +50,7 @@ audit: $(STAMP) ## known vulnerabilities of the pinned packages, where the servi
 slurm: $(STAMP) ## the tests on a Slurm cluster made here (root; slurmctld, slurmd, slurm-client, munge), or ONLY=some
 	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")
 
-faults: $(STAMP) ## hostile input and bad days by the thousand, an hour and a half, or ONLY=some parts: docs/robustness.md
+faults: $(STAMP) ## hostile input and bad days by the thousand, two hours, or ONLY=some parts: docs/robustness.md
 	PYTHONPATH=workflow/scripts:tests/unit:tests/faults $(BIN)/python tests/faults/robustness.py $(ONLY) \
 		$(if $(DATA),--runs $(wildcard $(strip $(DATA))/gcms/train_features/*0.csv))
 
