@@ -1,6 +1,7 @@
 """Figures: they are drawn for what is usual and for what is odd, the same bytes each time, and say what they are told."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from ionscape.plots.data import images_figure, labels_figure, tic_figure
@@ -11,7 +12,7 @@ from ionscape.plots.ensemble import (
     walks_figure,
     weights_figure,
 )
-from ionscape.plots.evidence import Panel, evidence_figure, label_figure, named_ions
+from ionscape.plots.evidence import Panel, evidence_figure, label_figure, label_figures, named_ions
 from ionscape.plots.style import to_png
 from ionscape.plots.training import curves_figure, jobs_figure
 
@@ -67,3 +68,13 @@ def test_the_chosen_epoch_and_the_best_step_are_marked():
     ring = next(line for line in grow.lines if line.get_markerfacecolor() == "none")
     assert ring.get_xydata().tolist() == [[2, 0.2]]
     assert [text.get_text() for text in grow.texts] == ["+m", "+n"]
+
+
+def test_each_labels_rows_are_in_its_own_figure():
+    columns = {"label": ["a", "a", "b", "b"], "mz": [0, 1, 0, 1], "evidence": [0.9, 0.1, 0.2, 0.8]}
+    means = pa.table({**columns, "spectrum": [0.5, 0.5, 0.3, 0.7], "samples": pa.array([2, 2, 5, 5], pa.int32())})
+    for name, figure in label_figures(means):
+        rows = [row for row in range(4) if columns["label"][row] == name]
+        evidence, spectrum = (means[kind].to_numpy()[rows] for kind in ("evidence", "spectrum"))
+        assert to_png(figure) == to_png(label_figure(name, evidence, spectrum, {"a": 2, "b": 5}[name]))
+    assert [name for name, _ in label_figures(means)] == ["a", "b"]

@@ -1,10 +1,12 @@
 """Evidence: where on a run's image, and at which ions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.figure import Figure
 
 from .style import BLACK, BLUE, GREEN, GREY, INTENSITY, ORANGE, PINK, SKY, new_figure, tidy
@@ -100,6 +102,14 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
         axes.tick_params(labelleft=False)
         tidy(axes, x="share of the evidence")
     return figure
+
+
+def label_figures(means: pa.Table) -> Iterator[tuple[str, Figure]]:
+    """A :func:`label_figure` for each label of evidence.parquet (:func:`..evidence.mean_evidence`), with its name."""
+    for label in means["label"].unique().to_pylist():
+        part = means.filter(pc.equal(means["label"], label))
+        evidence, spectrum = part["evidence"].to_numpy(), part["spectrum"].to_numpy()
+        yield label, label_figure(label, evidence, spectrum, part["samples"][0].as_py())
 
 
 def label_figure(label: str, evidence: np.ndarray, spectrum: np.ndarray, samples: int) -> Figure:
