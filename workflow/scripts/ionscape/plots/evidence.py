@@ -131,5 +131,5 @@ def label_figure(label: str, evidence: np.ndarray, spectrum: np.ndarray, samples
     axes.set_ylim(-1.1, 1.15)
     axes.set_yticks([-1, -0.5, 0, 0.5, 1], ["1", "0.5", "0", "0.5", "1"])
     axes.set_xlim(0, len(m))
-    tidy(axes, f"{label}: mean over {samples} true positives", "m/z", "mean spectrum        evidence")
+    tidy(axes, f"{label}: mean over {samples} true positive{'s' * (samples != 1)}", "m/z", "mean spectrum        evidence")
     return figure
