@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from ionscape.config import WEIGHT_PACKAGES
 from ionscape.errors import InputError
-from ionscape.models.backbones import format_list, heads_of
+from ionscape.models.backbones import format_list, heads_of, tags_of
 from ionscape.models.network import Network
 from ionscape.models.torchvision_ops import timm
 from ionscape.models.weights import package_weights, weights_of
@@ -111,6 +111,29 @@ def test_paths_are_dropped_only_where_asked():
     network_of("hrnet_w18_small", "full")  # does not know drop_path_rate, not even 0
 
 
+@pytest.mark.parametrize("backbone", ["dpn68", "dpn98", "dpn107"])
+def test_a_dpn_ends_in_elu(backbone):
+    """timm 1.0.31 says ELU and builds ReLU: negative sums would be lost before the classifier."""
+    network = network_of(backbone, "full")
+    seen = {}
+    norm = network.backbone.features.conv5_bn_ac.bn
+    norm.register_forward_hook(lambda module, arguments, output: seen.update(given=arguments[0], made=output))
+    with torch.no_grad():
+        network(torch.rand(1, 4, 64, 64))
+    scale = norm.weight / (norm.running_var + 1e-3).sqrt()
+    plain = (seen["given"] - norm.running_mean[:, None, None]) * scale[:, None, None] + norm.bias[:, None, None]
+    torch.testing.assert_close(seen["made"], torch.nn.functional.elu(plain))
+    assert seen["made"].min() < 0
+    others = [module for name, module in network.named_modules() if name.endswith(".act") and "conv5_bn_ac" not in name]
+    assert others
+    assert all(isinstance(module, torch.nn.ReLU) for module in others)
+
+
+def test_only_relu_is_replaced_and_only_in_dpns():
+    assert isinstance(network_of("dpn48b", "full").backbone.features.conv5_bn_ac.bn.act, torch.nn.SiLU)
+    assert not any(isinstance(module, torch.nn.ELU) for module in network_of("resnet18", "full").modules())
+
+
 @pytest.mark.parametrize("head", ["full", "mass_flat"])
 def test_weights_of_a_local_file(tmp_path, head):
     source = timm.create_model("test_resnet")
@@ -191,7 +214,15 @@ def test_the_list_agrees_with_a_trial(listed, backbone, heads):
 def test_the_list_has_the_weights_tags_of_timm(listed):
     for backbone in USED:
         tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{backbone}.*")]
-        assert listed["models"][backbone]["tags"] == tags != []
+        assert sorted(listed["models"][backbone]["tags"]) == tags != []
+
+
+def test_the_lists_first_tag_is_what_timm_takes_a_bare_name_for(listed):
+    for name, entry in listed["models"].items():
+        if entry["tags"]:
+            assert entry["tags"][0] == timm.models.get_pretrained_cfg(name).tag, name
+    assert tags_of("resnet34") == listed["models"]["resnet34"]["tags"]
+    assert listed["models"]["resnet34"]["tags"] != sorted(listed["models"]["resnet34"]["tags"], reverse=True)
 
 
 @pytest.mark.parametrize("backbone", USED)

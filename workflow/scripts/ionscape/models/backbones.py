@@ -37,12 +37,15 @@ def heads_of(name: str) -> list[str]:
 
 def list_backbones() -> dict:
     """timm's version, and of each of its models the heads it can have and the tags of its pretrained weights."""
-    tags: dict[str, list[str]] = {}
-    for entry in timm.list_pretrained():
-        name, _, tag = entry.partition(".")
-        tags.setdefault(name, []).append(tag)
-    models = {name: {"heads": heads_of(name), "tags": tags.get(name, [])} for name in timm.list_models()}
+    models = {name: {"heads": heads_of(name), "tags": tags_of(name)} for name in timm.list_models()}
     return {"timm": timm.__version__, "models": models}
+
+
+def tags_of(name: str) -> list[str]:
+    """The tags of a backbone's pretrained weights; the first is what timm takes the name without a tag for."""
+    default = timm.models.get_pretrained_cfg(name)
+    tags = [entry.partition(".")[2] for entry in timm.list_pretrained(f"{name}.*")]
+    return sorted(tags, key=lambda tag: (default is None or tag != default.tag, tag))
 
 
 def format_list(content: dict) -> str:

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from .dpn import end_in_elu
 from .torchvision_ops import timm
 
 #: Image channels (2) and positions (2).
@@ -29,6 +30,7 @@ class Network(nn.Module):
         self.stem = nn.Conv2d(INPUT_CHANNELS, 3, kernel_size=1)
         if head == "full":
             self.backbone = timm.create_model(backbone, **options)
+            end_in_elu(self.backbone)
             size = self.backbone.num_classes
         else:
             self.backbone = timm.create_model(backbone, features_only=True, out_indices=(-1,), **options)
