@@ -141,6 +141,13 @@ def test_growing_goes_on_when_the_loss_rises():
     assert [s for s, _ in grow(3, lambda subset: losses[tuple(subset)])] == [[0], [0, 2], [0, 1, 2]]
 
 
+def test_growing_stops_at_30_models():
+    """Each further model lowers the loss: the path ends all the same, as the author's does."""
+    path = grow(40, lambda subset: 1 / len(subset))
+    assert [len(subset) for subset, _ in path] == list(range(1, 31))
+    assert len(drop(40, lambda subset: 1 / len(subset))) == 40
+
+
 def test_one_model():
     assert grow(1, lambda subset: 0.3) == drop(1, lambda subset: 0.3) == [([0], 0.3)]
 
@@ -193,7 +200,20 @@ def test_five_models(seed):
     assert fitted["loss"] <= min(losses[(m,)] for m in range(5)) + 1e-12
 
 
-def test_of_equal_subsets_the_smaller():
+def test_of_equal_subsets_drop_keeps_the_larger():
+    """Models 1 and 2 are wrong in opposite ways and right together, so are 3 and 4; 0, alone the best, disturbs."""
+    labels = np.tile([[1.0], [0.0]], (20, 1))
+    right = np.where(labels > 0.5, 1.0, -1.0)
+    tilt = np.where(np.arange(40) % 4 < 2, 1, -1)[:, None]
+    pair = [2 * right + 6 * tilt, 2 * right - 6 * tilt]
+    probabilities = 1 / (1 + np.exp(-np.stack([0.5 * right, *pair, *pair])))
+    fitted = fit_ensemble(labels, probabilities, CLIP, SHRINKAGES)
+    losses = [loss for subset, loss in fitted["paths"]["drop"] if 0 not in subset and len(subset) in (2, 4)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    assert (len(fitted["members"]), fitted["direction"]) == (4, "drop")
+
+
+def test_of_equal_subsets_grow_keeps_the_smaller():
     labels, probabilities = case(0, models=1)
     fitted = fit_ensemble(labels, np.concatenate([probabilities, probabilities]), CLIP, SHRINKAGES)
     assert (fitted["members"], fitted["direction"]) == ([0], "grow")

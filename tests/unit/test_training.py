@@ -302,6 +302,13 @@ def test_the_loop_is_adamw_written_out():
     np.testing.assert_allclose(network.classifier.weight.detach(), at_end[best_epoch - 1][:, :4], rtol=1e-3, atol=1e-5)
 
 
+def test_warm_up_steps_are_truncated():
+    """Half of an epoch of three steps is one step."""
+    samples = random_samples(27)
+    history, _, _ = trained(Pooled(), samples, samples, rate=0.05, warmup_epochs=0.5)
+    assert [row["rate"] for row in history] == [learning_rate(step, 6, 1, 0.05) for step in (2, 5)]
+
+
 def test_ties_keep_the_earlier_epoch():
     samples = random_samples(16)
     history, best_epoch, _ = trained(Pooled(), samples, samples, rate=0.0, epochs=3)

@@ -37,18 +37,22 @@ def selection_loss(labels: np.ndarray, probabilities: np.ndarray, shrinkages: np
     return float(losses[best]), float(shrinkages[best])
 
 
+#: METHOD, Ensemble: ``grow`` stops there.
+MOST_GROWN = 30
+
+
 def grow(models: int, loss: Callable[[list[int]], float]) -> list[tuple[list[int], float]]:
-    """Forward path: from the best model, always adding the one with the lowest loss, until all are in.
+    """Forward path: from the best model, always adding the one with the lowest loss, until all or 30 are in.
 
     Args:
         models: number of models.
         loss: of a subset, given as ascending indices; lower is better. Ties keep the lower index.
 
     Returns:
-        (subset, loss) of each size 1 … models.
+        (subset, loss) of each size 1 … models, at most 30.
     """
     path, chosen = [], []
-    while len(chosen) < models:
+    while len(chosen) < min(models, MOST_GROWN):
         options = [sorted([*chosen, i]) for i in range(models) if i not in chosen]
         losses = [loss(option) for option in options]
         best = int(np.argmin(losses))
@@ -75,7 +79,9 @@ def drop(models: int, loss: Callable[[list[int]], float]) -> list[tuple[list[int
 
 
 def fit_ensemble(labels: np.ndarray, probabilities: np.ndarray, clip: float, shrinkages: np.ndarray) -> dict:
-    """Chooses the models: the better of the best subsets on both whole paths (ties: ``grow``, then the smaller subset).
+    """Chooses the models: the better of the best subsets on both whole paths.
+
+    Ties: the subset that a path meets first, the smaller one of ``grow`` and the larger one of ``drop``; then ``grow``'s.
 
     Args:
         labels: [samples, labels].
@@ -91,7 +97,7 @@ def fit_ensemble(labels: np.ndarray, probabilities: np.ndarray, clip: float, shr
         return selection_loss(labels, probabilities_of(logits[subset].mean(axis=0)), shrinkages)
 
     paths = {name: walk(len(logits), lambda subset: evaluate(subset)[0]) for name, walk in WALKS.items()}
-    best = {name: min(path, key=lambda step: (step[1], len(step[0]))) for name, path in paths.items()}
+    best = {name: min(path, key=lambda step: step[1]) for name, path in paths.items()}
     direction = min(best, key=lambda name: best[name][1])
     members, loss = best[direction]
     return {

@@ -181,7 +181,7 @@ def train(
     """
     where = batches.where
     steps = len(batches) * settings["epochs"]
-    warmup = round(len(batches) * settings["warmup_epochs"])
+    warmup = int(len(batches) * settings["warmup_epochs"])
     step = Step(network, settings, where, precision, graphs=not recompute and precision != "reference")
 
     def rate_at(number: int) -> float:
