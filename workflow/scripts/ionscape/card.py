@@ -115,7 +115,7 @@ def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dic
         known="; ".join(_ranges(flag, ranges, len(known)) for flag, ranges in known.items()),
         kernel=kernel if "kernel" in families else "",
         members="\n".join(_member(name, settings, ensemble["weights"][name]) for name, settings in models.items()),
-        weights="\n".join(sorted({_origin(settings) for settings in models.values()})),
+        weights="\n".join(sorted({pretrained_source(settings) for settings in models.values()})),
     )
 
 
@@ -131,7 +131,7 @@ def _member(name: str, settings: dict, weights: dict[str, float]) -> str:
     return f"- `{name}`: family {settings['family']}{f', {kind}' if kind else ''}; weight {share}"
 
 
-def _origin(settings: dict) -> str:
+def pretrained_source(settings: dict) -> str:
     """Licence and source of the pretrained weights of one model."""
     source = settings.get("pretrained", False)
     if not source:

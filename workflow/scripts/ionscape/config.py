@@ -66,8 +66,8 @@ YAML_WORDS = ("null", "None", "true", "false", "True", "False")
 #: Names that stand beside the models' in metrics.json.
 TAKEN = {"ensemble", "samples"}
 
-#: METHOD, Network: EfficientNets with head ``full`` drop paths at this rate.
-EFFICIENTNET_DROP_PATH = 0.1
+#: METHOD, Network: these kinds of backbone with head ``full`` drop paths at this rate.
+DROP_PATH_KINDS, DROP_PATH_RATE = ("efficientnet", "convnext"), 0.1
 
 #: Head ``mass_flat`` keeps masses / 32 rows: the stride of a backbone's last feature map.
 STRIDE = 32
@@ -82,7 +82,7 @@ def load_config(config: dict, schemas: Path) -> dict:
 
     Returns:
         a new dict with every key of the schema; each model holds all settings of its family, and the seed that it has
-        with ``seed`` added.
+        with ``seed`` added; a backbone with weights of timm's hub names their tag.
 
     Raises:
         InputErrors: unknown key, wrong type, impossible value; all of them, each with the key's path, what was found,
@@ -119,18 +119,27 @@ def load_config(config: dict, schemas: Path) -> dict:
     config["models"] = models
     if "ensemble" not in spoiled and models:
         problems += _impossible_ensemble(config["ensemble"]["without"], list(given))
+    backbones = json.loads((schemas / "backbones.json").read_text(encoding="utf-8"))
     if not spoiled - {"models"}:
-        backbones = json.loads((schemas / "backbones.json").read_text(encoding="utf-8"))
         problems += _impossible({**config, "models": {name: models[name] for name in sound}}, backbones)
     if problems:
         raise InputErrors(heading, problems)
     for model in models.values():
         if "seed" in model:  # a kernel model has nothing random
             model["seed"] += config["seed"]
-        if model["family"] == "image" and model["drop_path_rate"] is None:
-            efficient = "efficientnet" in model["backbone"] and model["head"] == "full"
-            model["drop_path_rate"] = EFFICIENTNET_DROP_PATH if efficient else 0.0
+        if model["family"] == "image":
+            model["backbone"] = _with_tag(model["backbone"], model["pretrained"], backbones)
+            if model["drop_path_rate"] is None:
+                drops = model["head"] == "full" and any(kind in model["backbone"] for kind in DROP_PATH_KINDS)
+                model["drop_path_rate"] = DROP_PATH_RATE if drops else 0.0
     return config
+
+
+def _with_tag(backbone: str, pretrained: bool | str, backbones: dict) -> str:
+    """A backbone's name with the tag of its weights: a name without one means other weights with another timm."""
+    architecture, _, tag = backbone.partition(".")
+    from_hub = pretrained is True and not tag
+    return f"{architecture}.{backbones['models'][architecture]['tags'][0]}" if from_hub else backbone
 
 
 def _strange(config: Any) -> Iterator[str]:

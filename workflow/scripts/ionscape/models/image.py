@@ -105,7 +105,7 @@ class Model(NeuralModel):
         backbone = settings["backbone"]
         weights = {"pretrained": False}
         if fresh:
-            weights = weights_of(settings["pretrained"], backbone.partition(".")[0])
+            weights = weights_of(settings["pretrained"], backbone)
         try:
             return Network(backbone, settings["head"], shape[0], labels, settings["drop_path_rate"], weights)
         except TypeError as error:
