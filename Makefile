@@ -30,7 +30,7 @@ run: $(STAMP) ## the example, from simulated runs to a leaderboard, a submission
 	@echo "Report:  report.html"
 
 status: $(STAMP) ## where each training stands, of the run that was started last or of RUN=name
-	@PYTHONPATH=workflow/scripts $(BIN)/python -m ionscape.status $(RUN)
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m ionscape.jobs.status $(RUN)
 
 check: $(STAMP) ## formatting, lint and security of Python and Snakemake files
 	$(BIN)/ruff format --check .
@@ -63,10 +63,10 @@ format: $(STAMP) ## formats all files
 	$(BIN)/snakefmt $(SMK)
 
 docs: $(STAMP) ## docs/config.md, made of the schema
-	cd workflow/scripts && ../../$(BIN)/python -m ionscape.reference ../schemas/config.schema.yaml ../../docs/config.md
+	cd workflow/scripts && ../../$(BIN)/python -m ionscape.config.docs ../schemas/config.schema.yaml ../../docs/config.md
 
 backbones: $(STAMP) ## the list of timm's backbones that fit our images (20 minutes; after a new timm)
-	cd workflow/scripts && ../../$(BIN)/python -m ionscape.models.backbones ../schemas/backbones.json
+	cd workflow/scripts && ../../$(BIN)/python -m ionscape.models.image.catalog ../schemas/backbones.json
 
 lock: ## pins all of envs/requirements.in (needs uv)
 	envs/lock.sh

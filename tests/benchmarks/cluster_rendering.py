@@ -94,7 +94,7 @@ def main() -> None:
             cluster.down()
         merged = next((folder / "results/large/images").glob("*.parquet"))
         load = (
-            "import sys, time, resource; from ionscape.images import load_images; t = time.perf_counter();"
+            "import sys, time, resource; from ionscape.images.store import load_images; t = time.perf_counter();"
             "images = load_images(sys.argv[1])[1]; print(time.perf_counter() - t, images.nbytes / 2**20,"
             "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
         )

@@ -12,10 +12,10 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from ionscape.compute import describe_device, device
-from ionscape.models.data import Samples
-from ionscape.models.torchvision_ops import timm
-from ionscape.normalization import normalize
+from ionscape.data.samples import Samples
+from ionscape.images.normalization import normalize
+from ionscape.models.image.torchvision_ops import timm
+from ionscape.training.device import describe_device, device
 
 #: METHOD.md, Training; the weights are random, which changes no speed and needs no network.
 SETTINGS = {

@@ -34,8 +34,10 @@ import torch
 LIBRARY = str(Path(__file__).parents[2] / "workflow" / "scripts")
 sys.path.insert(0, LIBRARY)
 
-from ionscape.images import Grid, image_schema, load_images, render, render_images, write_images
-from ionscape.runs import RunFile
+from ionscape.config.grid import Grid
+from ionscape.data.run_file import RunFile
+from ionscape.images.render import render, render_images
+from ionscape.images.store import image_schema, load_images, write_images
 
 GRID = Grid(masses=256, times=192, drop_masses=(4,))
 COLUMNS = {"axis": "temp", "mass": "m/z", "intensity": "abundance"}
@@ -47,7 +49,7 @@ LOADING = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 import torch
-from ionscape.images import load_images
+from ionscape.images.store import load_images
 start = time.perf_counter()
 tensor = torch.from_numpy(load_images(sys.argv[2])[1])
 print(time.perf_counter() - start)

@@ -13,8 +13,8 @@ from common import LABELS, SETTINGS, device, machine, random_data, samples_of, s
 import torch
 from plain import Plain
 
-from ionscape.compute import resolve_precision, set_up
-from ionscape.models.image import Model
+from ionscape.models.image.model import Model
+from ionscape.training.device import resolve_precision, set_up
 
 
 def plain_seconds(settings: dict, training: tuple, validation: tuple, epochs: int, arguments) -> float:

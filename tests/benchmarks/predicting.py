@@ -15,7 +15,8 @@ from pathlib import Path
 
 from common import ROOT, machine
 
-from ionscape.simulate import read_library, write_example
+from ionscape.data.example.library import read_library
+from ionscape.data.example.writer import write_example
 
 #: Another one than the example's own.
 SEED = 7

@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from common import SETTINGS, random_data, samples_of
 from plain import Images, Plain
 
-from ionscape.compute import set_up
-from ionscape.models.image import ImageBatches, Model
-from ionscape.step import Step
-from ionscape.training import learning_rate
+from ionscape.models.image.model import ImageBatches, Model
+from ionscape.training.device import set_up
+from ionscape.training.schedule import learning_rate
+from ionscape.training.step import Step
 
 CPU = torch.device("cpu")
 

@@ -21,9 +21,9 @@ import torch.nn.functional as F
 from plain import Plain
 from torch.utils.flop_counter import FlopCounterMode
 
-from ionscape.compute import resolve_precision, set_up
-from ionscape.models.image import ImageBatches, Model
-from ionscape.step import Step
+from ionscape.models.image.model import ImageBatches, Model
+from ionscape.training.device import resolve_precision, set_up
+from ionscape.training.step import Step
 
 
 def endless(make: Callable[[], Iterator]) -> Iterator:

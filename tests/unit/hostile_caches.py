@@ -9,14 +9,15 @@ import pyarrow as pa
 import torch
 from attempts import Outcome
 
-from ionscape.checkpoint import Checkpoint
-from ionscape.config import load_config
+from ionscape.config.grid import Grid
+from ionscape.config.load import load_config
 from ionscape.errors import InputError
-from ionscape.export import export_ensemble, open_export
-from ionscape.fitting import load_fold
-from ionscape.images import Grid, image_schema, load_images, write_images
-from ionscape.models.files import save_model
-from ionscape.tables import read_json, read_table, write_json, write_table
+from ionscape.files.artifact import read_json, read_table, write_json, write_table
+from ionscape.images.store import image_schema, load_images, write_images
+from ionscape.models.registry import load_fold
+from ionscape.models.saved import save_model
+from ionscape.serving.export import export_ensemble, open_export
+from ionscape.training.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parents[2]
 CONFIG = load_config({"models": {"kernel": {"family": "kernel"}}}, ROOT / "workflow/schemas")

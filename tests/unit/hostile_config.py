@@ -12,10 +12,10 @@ import yaml
 from hostile import TRICKS, Outcome, rounds
 from hypothesis import strategies as st
 
-from ionscape.config import load_config
-from ionscape.data_folder import find_files
+from ionscape.config.load import load_config
+from ionscape.data.folder import find_files
 from ionscape.errors import InputErrors
-from ionscape.new_runs import find_new
+from ionscape.serving.new_runs import find_new
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "workflow" / "schemas"

@@ -13,11 +13,12 @@ from attempts import Outcome
 from mutations import ARCHIVES, MUTATIONS, bit_flips, pack, unpacked
 from plain_reading import COLUMNS, GRID, right_image
 
+from ionscape.data.example.chromatography import simulate_runs
+from ionscape.data.example.library import read_library
+from ionscape.data.run_facts import run_facts
+from ionscape.data.run_file import RunFile
 from ionscape.errors import InputError
-from ionscape.images import render
-from ionscape.run_facts import run_facts
-from ionscape.runs import RunFile
-from ionscape.simulate import read_library, simulate_runs
+from ionscape.images.render import render
 
 #: Seconds that one file may take, and characters that a message may have on a line.
 SECONDS, LINE = 10, 2000

@@ -6,19 +6,22 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from hostile import TRICKS, Outcome, check_message, rounds
 from hypothesis import strategies as st
 
-from ionscape.dataset import Layout, check_dataset
+from ionscape.config.grid import Grid
+from ionscape.data.check import Layout, check_dataset
 from ionscape.errors import UNREADABLE, InputError, InputErrors
-from ionscape.folds import given_folds, training_part
-from ionscape.images import Grid
-from ionscape.new_runs import find_runs
-from ionscape.pages import check_page
-from ionscape.tables import file_name, read_rows
+from ionscape.evaluation.folds import given_folds, training_part
+from ionscape.files.paths import file_name
+from ionscape.files.small_csv import read_rows
+from ionscape.images.render import render
+from ionscape.report.dataset_page import check_page
+from ionscape.serving.new_runs import find_runs
 
 SIDE = {"column": "derivatized", "positive": "1"}
 COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
@@ -169,7 +172,7 @@ def judge(files: Files, folder: Path) -> bool:
     )
     judge_new(folder)
     try:
-        checked = check_dataset(layout, 2, lambda done, total: None)
+        checked = check_dataset(layout, partial(render, grid=layout.grid), 2, lambda done, total: None)
     except InputErrors as error:
         for problem in error.problems:
             assert re.search(r"(metadata|labels|submission_format)\.csv", problem), f"names no file: {problem}"

@@ -20,8 +20,8 @@ from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from plain_reading import COLUMNS, GRID
 from ionscape.errors import InputError
-from ionscape.images import render
-from ionscape.runs import RunFile
+from ionscape.images.render import render
+from ionscape.data.run_file import RunFile
 started = time.process_time()
 try:
     print(render(RunFile(sys.argv[1], COLUMNS), GRID).shape)

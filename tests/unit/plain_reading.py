@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ionscape.images import Grid
+from ionscape.config.grid import Grid
 
 COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
 NAMES = [COLUMNS["axis"], COLUMNS["mass"], COLUMNS["intensity"]]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ionscape.runs import Run, RunFile
+from ionscape.data.run import Run
+from ionscape.data.run_file import RunFile
 
 
 def read_run(path: Path, names: dict[str, str]) -> Run:

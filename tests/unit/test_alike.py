@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ionscape import alike
-from ionscape.alike import fingerprints, nearest_apart, together
+from ionscape.images import similarity
+from ionscape.images.similarity import fingerprints, nearest_apart, together
 
 
 def images(n, seed=0):
@@ -35,7 +35,7 @@ def test_identical_runs_and_empty_ones():
     prints = fingerprints(np.concatenate([runs, runs[:1], np.zeros((2, 40, 64), np.float32)]))
     assert not np.isnan(prints).any()
     assert together(names(6), prints, 0.9999) == ["S0", "S1", "S2", "S0", "S4", "S5"]
-    assert fingerprints(runs[:0]).shape == (0, 40 * alike.BANDS)
+    assert fingerprints(runs[:0]).shape == (0, 40 * similarity.BANDS)
 
 
 def test_groups_and_chains_are_joined_block_by_block(monkeypatch):
@@ -57,7 +57,7 @@ def test_groups_and_chains_are_joined_block_by_block(monkeypatch):
         expected.append(groups[min(seen)])
     assert 3 < len(set(expected)) < 20
     for block in (4, 100):
-        monkeypatch.setattr(alike, "BLOCK", block)
+        monkeypatch.setattr(similarity, "BLOCK", block)
         assert together(groups, prints, least) == expected
 
 
@@ -65,7 +65,7 @@ def test_the_nearest_run_of_another_fold(monkeypatch):
     runs = images(9, seed=3)
     prints = fingerprints(np.concatenate([runs, runs[:3]]))
     folds = np.array([0, 0, 1, 1, 2, 2, 0, 1, 2, 0, 1, 2])
-    monkeypatch.setattr(alike, "BLOCK", 5)
+    monkeypatch.setattr(similarity, "BLOCK", 5)
     cosine, row = nearest_apart(prints, folds)
     assert row[[1, 10, 2, 11]].tolist() == [10, 1, 11, 2]  # copies in other folds
     assert row[0] != 9  # its copy is in its own fold

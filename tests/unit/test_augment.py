@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ionscape.augment import add_positions, mixup, resize_time, scale_intensity, scale_masses, to_channels
+from ionscape.images.transforms import add_positions, mixup, resize_time, scale_intensity, scale_masses, to_channels
 
 LOG_SCALINGS = ("log10", "log1p", "root4")
 torch.set_num_threads(1)

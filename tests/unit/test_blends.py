@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 from test_ensemble import CLIP, SHRINKAGES, case, reference_combine, reference_loss, subset_losses
 
-from ionscape.blends import METHODS, Blend, fit_blend, held_out
-from ionscape.metrics import log_loss
+from ionscape.evaluation.blending import METHODS, Blend, fit_blend, held_out
+from ionscape.evaluation.metrics import log_loss
 
 SETTINGS = {"method": "auto", "clip": CLIP, "ridge": 0.01}
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from ionscape import checkpoint
-from ionscape.checkpoint import Checkpoint, training_key
+from ionscape.data.samples import Samples
 from ionscape.errors import Interrupted
-from ionscape.models import image, sequence
-from ionscape.models.data import Samples
+from ionscape.models.image import model as image
+from ionscape.models.sequence import model as sequence
+from ionscape.training import checkpoint
+from ionscape.training.checkpoint import Checkpoint, training_key
 
 LABELS = ["side", "sum"]
 SHARED = {

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from test_results import Study
 
-from ionscape.compare import comparison
 from ionscape.errors import InputError
-from ionscape.metrics import interval
-from ionscape.results_table import fill, results_table
+from ionscape.evaluation.comparison import comparison
+from ionscape.evaluation.metrics import interval
+from ionscape.report.leaderboard import fill, results_table
 
 
 def test_an_interval_is_that_of_a_mean():

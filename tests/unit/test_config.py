@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from ionscape.config import WEIGHT_PACKAGES, load_config
+from ionscape.config.load import WEIGHT_PACKAGES, load_config
 from ionscape.errors import InputErrors
 
 ROOT = Path(__file__).parents[2]

@@ -2,14 +2,18 @@
 
 import gzip
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from ionscape.dataset import Layout, check_dataset, read_labels, resolve_inside
+from ionscape.config.grid import Grid
+from ionscape.data.check import Layout, check_dataset
+from ionscape.data.labels import read_labels
 from ionscape.errors import InputError, InputErrors
-from ionscape.images import Grid
+from ionscape.files.paths import resolve_inside
+from ionscape.images.render import render
 
 HEADER = "time,mass,intensity"
 COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
@@ -73,7 +77,7 @@ class Folder:
             group=self.group,
             grid=self.grid,
         )
-        return check_dataset(layout, 2, progress)
+        return check_dataset(layout, partial(render, grid=layout.grid), 2, progress)
 
     def problems(self):
         with pytest.raises(InputErrors) as caught:

@@ -5,7 +5,7 @@ import pytest
 from test_blends import SETTINGS
 from test_ensemble import SHRINKAGES, case
 
-from ionscape.diagnostics import calibration, correlations, family_gains, suspects
+from ionscape.evaluation.diagnostics import calibration, correlations, family_gains, suspects
 
 
 def test_correlations():

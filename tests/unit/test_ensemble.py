@@ -6,15 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from ionscape.ensemble import (
-    average_folds,
-    combine,
-    drop,
-    fit_ensemble,
-    grow,
-    selection_loss,
-    shrinkage_grid,
-)
+from ionscape.evaluation.selection import average_folds, combine, drop, fit_ensemble, grow, selection_loss, shrinkage_grid
 
 CLIP = 1e-4
 SHRINKAGES = shrinkage_grid(20, 1e-5, 1e-1)

@@ -9,12 +9,17 @@ import test_sequence
 import torch
 from test_sequence import LABELS, MASSES, TIMES, events
 
-from ionscape.evidence import choose, mean_evidence
-from ionscape.explain import Reason, explain, shares, strongest
-from ionscape.features import feature_names
-from ionscape.models import image, kernel, library, table
-from ionscape.models.data import Evidence, Samples
-from ionscape.models.sequence import Model as SequenceModel
+from ionscape.data.samples import Samples
+from ionscape.evidence.choice import choose
+from ionscape.evidence.combine import Reason, explain, shares, strongest
+from ionscape.evidence.table import mean_evidence
+from ionscape.images.features import feature_names
+from ionscape.models.evidence import Evidence
+from ionscape.models.image import model as image
+from ionscape.models.kernel import model as kernel
+from ionscape.models.library import model as library
+from ionscape.models.sequence.model import Model as SequenceModel
+from ionscape.models.table import model as table
 
 OWN_ION = np.array([3, 8])  # of labels a and b, as events() makes them
 

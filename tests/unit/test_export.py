@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ionscape import tables
-from ionscape.config import load_config
+from ionscape.config.load import load_config
 from ionscape.errors import InputError
-from ionscape.export import open_export
-from ionscape.formats import FORMATS
+from ionscape.files import artifact
+from ionscape.files.versions import FORMATS
+from ionscape.serving.export import open_export
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 MODELS = {"m": {"family": "table"}, "n": {"family": "image", "backbone": "resnet34"}}
@@ -20,7 +20,7 @@ MODELS = {"m": {"family": "table"}, "n": {"family": "image", "backbone": "resnet
 
 def signed(content: dict, kind: str) -> str:
     """JSON as a stranger who knows the format writes it, with NaN too."""
-    return json.dumps(tables._signed({"format": kind, "version": FORMATS[kind][0], **content}, []))
+    return json.dumps(artifact._signed({"format": kind, "version": FORMATS[kind][0], **content}, []))
 
 
 class Folder:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ionscape.features import GROUPS, extract_features, feature_names, prepare
+from ionscape.images.features import GROUPS, extract_features, feature_names, prepare
 
 FLOOR = 1e-4
 

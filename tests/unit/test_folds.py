@@ -10,12 +10,14 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
-from ionscape.config import load_config
+from ionscape.config.load import load_config
+from ionscape.data.samples import Samples
 from ionscape.errors import InputError, InputErrors
-from ionscape.fitting import collect_logits, config_hash, load_samples, logit_table, split_fold, train_fold
-from ionscape.folds import ALWAYS, across_folds, assign_folds, given_folds, join_folds, training_part
-from ionscape.models.data import Samples
-from ionscape.tables import Row
+from ionscape.evaluation.cross_validation import config_hash, train_fold
+from ionscape.evaluation.folds import ALWAYS, across_folds, assign_folds, given_folds, join_folds, split_fold, training_part
+from ionscape.files.small_csv import Row
+from ionscape.models.inputs import load_samples
+from ionscape.models.logits import collect_logits, logit_table
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 LABELS = ["aromatic", "mineral"]

@@ -12,13 +12,13 @@ from uuid import uuid4
 import pynvml
 import pytest
 
-from ionscape import gpu
 from ionscape.errors import InputError
-from ionscape.gpu import Device, installed, lease, masked, slot_folder, usable
-from ionscape.jobs import Stopping
-from ionscape.scheduler import MASK
+from ionscape.jobs import gpu
+from ionscape.jobs.gpu import Device, installed, lease, masked, slot_folder, usable
+from ionscape.jobs.signals import Stopping
+from ionscape.jobs.slurm import MASK
 
-LIBRARY = Path(gpu.__file__).parents[1]
+LIBRARY = Path(gpu.__file__).parents[2]
 UUIDS = ("GPU-a1b2c3d4", "GPU-a1b9", "GPU-c0ffee", "GPU-d00d")
 GPUS = [Device(uuid, index, 1000, 900) for index, uuid in enumerate(UUIDS)]
 PARTS = [Device(name, 0, 500, 500) for name in ("MIG-11aa", "MIG-11bb", "MIG-GPU-a1b2/1/0", "MIG-GPU-a1b2/1/0x")]
@@ -28,8 +28,8 @@ without_driver = pytest.mark.skipif(bool(installed()), reason="takes devices tha
 HOLDER = f"""
 import ast, logging, os, sys
 from ionscape.errors import Interrupted
-from ionscape.gpu import lease
-from ionscape.jobs import stoppable
+from ionscape.jobs.gpu import lease
+from ionscape.jobs.signals import stoppable
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 try:
     with stoppable() as stopping, lease(1, *ast.literal_eval(sys.argv[1]), stopping) as device:
@@ -43,7 +43,7 @@ except Interrupted as error:
 GRABBER = """
 import os, sys
 from pathlib import Path
-from ionscape.gpu import Device, _free_slot
+from ionscape.jobs.gpu import Device, _free_slot
 folder, had = Path(sys.argv[1]), 0
 while had < 150:
     found = _free_slot([Device("A"), Device("B")], 1, folder, set())

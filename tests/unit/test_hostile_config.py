@@ -10,8 +10,8 @@ from hostile_config import SCHEMAS, configs
 from hypothesis import strategies as st
 from test_config import EVERY_KEY
 
-from ionscape.config import load_config
-from ionscape.data_folder import find_files
+from ionscape.config.load import load_config
+from ionscape.data.folder import find_files
 from ionscape.errors import LONGEST_LINE, MOST_PROBLEMS, InputError, InputErrors
 
 MODELS = {"m": {"family": "table"}}

@@ -9,17 +9,19 @@ import pyarrow as pa
 import pytest
 from test_pages import METRICS
 
-from ionscape.card import model_card, plain
-from ionscape.dataset import Checked
-from ionscape.explain import Reason
-from ionscape.pages import check_page, leaderboard
-from ionscape.plots.data import images_figure, labels_figure
-from ionscape.plots.ensemble import correlations_figure, reliability_figure, weights_figure
-from ionscape.plots.evidence import label_figure
-from ionscape.plots.style import to_png
-from ionscape.report_pages import SORT, leaderboard_page, provenance_page, trainings_page
-from ionscape.run_facts import RunFacts
-from ionscape.sample_pages import SamplePage, sample_page
+from ionscape.data.check import Checked
+from ionscape.data.run_facts import RunFacts
+from ionscape.evidence.combine import Reason
+from ionscape.report.dataset_page import check_page
+from ionscape.report.figures.data import images_figure, labels_figure
+from ionscape.report.figures.ensemble import correlations_figure, reliability_figure, weights_figure
+from ionscape.report.figures.evidence import label_figure
+from ionscape.report.figures.style import to_png
+from ionscape.report.leaderboard import SORT, leaderboard, leaderboard_page
+from ionscape.report.provenance_page import provenance_page
+from ionscape.report.sample_page import SamplePage, sample_page
+from ionscape.report.trainings_page import trainings_page
+from ionscape.serving.model_card import model_card, plain
 
 EVIL = (
     "<script>alert(1)</script>",

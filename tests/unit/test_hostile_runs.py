@@ -10,10 +10,10 @@ from large_files import large_files
 from mutations import MUTATIONS
 from plain_reading import COLUMNS, GRID, plain_image
 
-from ionscape import expansion
+from ionscape.data.run_file import RunFile
 from ionscape.errors import InputError
-from ionscape.images import render
-from ionscape.runs import RunFile
+from ionscape.files import compressed
+from ionscape.images.render import render
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,14 @@ def test_strange_paths(tmp_path):
 def test_parts_make_the_same_image(tmp_path, bases, monkeypatch, block):
     path = tmp_path / "run.csv"
     path.write_bytes(bases[0] + b"\n\n" * block)  # a whole block of blank lines too
-    monkeypatch.setattr(expansion, "BLOCK_BYTES", block)
+    monkeypatch.setattr(compressed, "BLOCK_BYTES", block)
     run = RunFile(path, COLUMNS)
     assert len(list(run)) > 1
     np.testing.assert_array_equal(render(run, GRID), plain_image(bases[0]))
 
 
 def test_a_fault_in_a_later_part_is_named_by_its_line(tmp_path, bases, monkeypatch):
-    monkeypatch.setattr(expansion, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(compressed, "BLOCK_BYTES", 1 << 12)
     path = tmp_path / "run.csv"
     lines = bases[0].splitlines()
     path.write_bytes(b"\n".join([*lines[:250], b'1,2,"x\ny"', *lines[250:]]))

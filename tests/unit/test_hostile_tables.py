@@ -3,11 +3,12 @@
 import pytest
 from hostile_tables import make_runs, tables
 
-from ionscape.dataset import is_word, read_labels
+from ionscape.data.labels import read_labels
+from ionscape.data.names import is_word
 from ionscape.errors import InputErrors
-from ionscape.folds import given_folds
-from ionscape.new_runs import find_runs
-from ionscape.tables import Row
+from ionscape.evaluation.folds import given_folds
+from ionscape.files.small_csv import Row
+from ionscape.serving.new_runs import find_runs
 
 
 def test_a_sample_of_hostile_data_sets():

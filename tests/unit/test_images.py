@@ -9,20 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from reading import read_run
 
+from ionscape.config.grid import Grid
+from ionscape.data.run import Run
 from ionscape.errors import InputError
-from ionscape.formats import FORMATS
-from ionscape.images import (
-    ROW_GROUP,
-    Grid,
-    image_schema,
-    load_images,
-    render,
-    render_images,
-    shard_rows,
-    stream_images,
-    write_images,
-)
-from ionscape.runs import Run
+from ionscape.files.versions import FORMATS
+from ionscape.images.render import render, render_images
+from ionscape.images.store import ROW_GROUP, image_schema, load_images, shard_rows, stream_images, write_images
 
 METHOD = Grid(masses=256, times=192, drop_masses=(4,))
 SMALL = Grid(masses=8, times=3, drop_masses=(4,))

@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ionscape import jobs
 from ionscape.errors import Interrupted
-from ionscape.jobs import SIGNALS, alone_in, interruptible, stoppable, tidy
+from ionscape.jobs import signals
+from ionscape.jobs.locks import alone_in, tidy
+from ionscape.jobs.signals import SIGNALS, interruptible, stoppable
 
-LIBRARY = Path(jobs.__file__).parents[1]
+LIBRARY = Path(signals.__file__).parents[2]
 
 #: As Snakemake does, starts what follows on its command line and waits for it, then goes on for a while.
 SNAKEMAKE = """
@@ -27,7 +28,7 @@ time.sleep(3)
 #: Works until it is to stop, and says why.
 JOB = """
 import os, time
-from ionscape.jobs import stoppable
+from ionscape.jobs.signals import stoppable
 with stoppable() as stopping:
     print("child of", os.getppid(), flush=True)
     while not stopping():
@@ -40,7 +41,8 @@ WORKER = """
 import logging, sys, time
 from pathlib import Path
 from ionscape.errors import Interrupted
-from ionscape.jobs import alone_in, stoppable
+from ionscape.jobs.locks import alone_in
+from ionscape.jobs.signals import stoppable
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 try:
     with stoppable() as stopping, alone_in(Path(sys.argv[1]), stopping):
@@ -55,7 +57,7 @@ except Interrupted as error:
 SHORT = """
 import os, time
 from ionscape.errors import Interrupted
-from ionscape.jobs import interruptible
+from ionscape.jobs.signals import interruptible
 try:
     with interruptible():
         print("child of", os.getppid(), flush=True)
@@ -68,7 +70,7 @@ except Interrupted as error:
 POOL = """
 import os, time
 import joblib
-from ionscape.jobs import end_with
+from ionscape.jobs.signals import end_with
 print(*joblib.Parallel(2, initializer=end_with, initargs=(os.getpid(),))(joblib.delayed(os.getpid)() for _ in range(8)))
 print("works", flush=True)
 time.sleep(600)

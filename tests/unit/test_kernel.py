@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import minimize
 from test_sequence import LABELS, events
 
+from ionscape.data.samples import Samples
 from ionscape.errors import Interrupted
-from ionscape.models.data import Samples
-from ionscape.models.kernel import Model, bands_of, squared_distances, views_of
+from ionscape.models.kernel.model import Model, bands_of, squared_distances, views_of
 
 SETTINGS = {
     "family": "kernel",

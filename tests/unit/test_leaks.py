@@ -7,9 +7,10 @@ from test_library import SETTINGS as LIBRARY
 from test_models import TABLE
 from test_sequence import SETTINGS as SEQUENCE
 
-from ionscape.fitting import train_fold
-from ionscape.metrics import log_loss, probabilities_of
-from ionscape.models.data import Samples
+from ionscape.data.samples import Samples
+from ionscape.evaluation.cross_validation import train_fold
+from ionscape.evaluation.metrics import log_loss
+from ionscape.models.logits import probabilities_of
 
 SAMPLES, FOLDS, MASSES, TIMES, LEAK = 150, 3, 6, 8, 5
 MODELS = {

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from test_sequence import LABELS, events
 
-from ionscape.models.data import Samples
-from ionscape.models.library import Model, spectra_of
+from ionscape.data.samples import Samples
+from ionscape.models.library.model import Model, spectra_of
 
 SETTINGS = {"family": "library", "background": None, "intensity_power": 0.5, "mass_power": 1}
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as sklearn
 from test_ensemble import LABELS, case, reference_loss
 
-from ionscape.metrics import frequencies, log_loss, log_losses, score
+from ionscape.evaluation.metrics import frequencies, log_loss, log_losses, score
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
+from ionscape.data.samples import Samples
 from ionscape.errors import InputError
-from ionscape.models import image, table
-from ionscape.models.data import Samples
+from ionscape.models.image import model as image
+from ionscape.models.table import model as table
 
 LABELS = ["side", "sum", "µ never", "always"]
 IMAGE = {

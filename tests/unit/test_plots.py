@@ -4,17 +4,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ionscape.plots.data import images_figure, labels_figure, tic_figure
-from ionscape.plots.ensemble import (
+from ionscape.report.figures.data import images_figure, labels_figure, tic_figure
+from ionscape.report.figures.ensemble import (
     correlations_figure,
     precision_recall_figure,
     reliability_figure,
     walks_figure,
     weights_figure,
 )
-from ionscape.plots.evidence import Panel, evidence_figure, label_figure, label_figures, named_ions
-from ionscape.plots.style import to_png
-from ionscape.plots.training import curves_figure, jobs_figure
+from ionscape.report.figures.evidence import Panel, evidence_figure, label_figure, label_figures, named_ions
+from ionscape.report.figures.style import to_png
+from ionscape.report.figures.training import curves_figure, jobs_figure
 
 RNG = np.random.default_rng(0)
 LABELS = ["a", "$b_{c", "<i>"]

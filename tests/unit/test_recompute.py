@@ -10,11 +10,12 @@ import torch
 from test_checkpoint import IMAGE, LABELS, SEQUENCE, STEPS, samples_of
 from torch.nn import functional as F
 
-from ionscape.checkpoint import Checkpoint
 from ionscape.errors import InputError
-from ionscape.models import image, sequence
-from ionscape.models.torchvision_ops import timm
-from ionscape.recompute import recompute_blocks
+from ionscape.models.image import model as image
+from ionscape.models.image.torchvision_ops import timm
+from ionscape.models.sequence import model as sequence
+from ionscape.training.activation_checkpointing import recompute_blocks
+from ionscape.training.checkpoint import Checkpoint
 
 #: Backbone → settings that make its random numbers matter.
 BACKBONES = {

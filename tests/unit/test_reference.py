@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from ionscape.reference import reference
+from ionscape.config.docs import reference
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 from test_ensemble import CLIP, LABELS, case, reference_combine, reference_loss, sigmoid, subset_losses
 
-from ionscape.blends import METHODS
 from ionscape.errors import InputError
-from ionscape.fitting import collect_logits, logit_table
-from ionscape.folds import ALWAYS
-from ionscape.pages import leaderboard
-from ionscape.results import Logits, average_test, stack_oof, summarize
+from ionscape.evaluation.blending import METHODS
+from ionscape.evaluation.folds import ALWAYS
+from ionscape.evaluation.summary import average_test, summarize
+from ionscape.models.logits import Logits, collect_logits, logit_table, stack_oof
+from ionscape.report.leaderboard import leaderboard
 
 MODELS = ["wide", "deep", "table"]
 FAMILIES = {"wide": "image", "deep": "image", "table": "table"}

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from ionscape.images import Grid
-from ionscape.run_facts import RunFacts, facts_table, known_ranges, run_facts, unlike
-from ionscape.runs import Run
+from ionscape.config.grid import Grid
+from ionscape.data.run import Run
+from ionscape.data.run_facts import RunFacts, facts_table, run_facts
+from ionscape.serving.applicability import known_ranges, unlike
 
 
 def run(axis, mass, intensity):

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from reading import read_run
 
-from ionscape import expansion
 from ionscape.errors import InputError
+from ionscape.files import compressed
 
 COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
 MARS1 = {"axis": "temp", "mass": "m/z", "intensity": "abundance"}
@@ -104,7 +104,7 @@ def test_a_file_of_several_blocks(run_csv, monkeypatch):
     lines = random_lines(3, rows=3000)
     path = run_csv(*lines, header="note,time,mass,intensity")
     whole = read_run(path, COLUMNS)
-    monkeypatch.setattr(expansion, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(compressed, "BLOCK_BYTES", 4096)
     for ours, expected in zip(arrays(read_run(path, COLUMNS)), arrays(whole), strict=True):
         np.testing.assert_array_equal(ours, expected)
     assert read_run(path, COLUMNS).missing == whole.missing

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from ionscape import scripting
+from ionscape.jobs import script
 
-LIBRARY = Path(scripting.__file__).parents[1]
+LIBRARY = Path(script.__file__).parents[2]
 
 #: A job whose body is the second argument; outputs and log are in the folder of the first.
 JOB = """
 import sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from ionscape.scripting import door
+from ionscape.jobs.script import door
 folder = Path(sys.argv[1])
 job = SimpleNamespace(rule="plot", wildcards={"fold": 1}, log=[folder / "logs/plot.log"], output=[folder / "plot.png"])
 with door(job):
@@ -65,19 +65,19 @@ finally:
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_a_job_without_traceback_and_half_files(job, tmp_path, name):
-    process = job("from ionscape.tables import atomic\nwith atomic(folder / 'plot.png'): time.sleep(600)")
+    process = job("from ionscape.files.atomic import atomic\nwith atomic(folder / 'plot.png'): time.sleep(600)")
     while not list(tmp_path.glob(".plot.png.*.tmp")):
         time.sleep(0.02)
     time.sleep(0.5)  # in the instant before atomic() knows its file, the next job would have to remove it
     process.send_signal(signal.Signals[name])
     said = process.communicate(timeout=20)[1]
     assert said == f"plot[fold=1]: {name}: stopped; nothing is left half-written, run again\n"
-    assert process.returncode == scripting.TRY_AGAIN
+    assert process.returncode == script.TRY_AGAIN
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
 
 
 def test_what_a_killed_job_was_writing_is_removed_by_the_next(job, tmp_path):
-    process = job("from ionscape.tables import atomic\nwith atomic(folder / 'plot.png'): time.sleep(600)")
+    process = job("from ionscape.files.atomic import atomic\nwith atomic(folder / 'plot.png'): time.sleep(600)")
     while not list(tmp_path.glob(".plot.png.*.tmp")):
         time.sleep(0.02)
     process.kill()
@@ -93,7 +93,7 @@ def test_a_thread_that_dies_ends_what_waits_for_it(job, tmp_path):
     said = process.communicate(timeout=20)[1]
     reason = "a thread died (MemoryError: out of memory)"
     assert said == f"plot[fold=1]: {reason}: stopped; nothing is left half-written, run again\n"
-    assert process.returncode == scripting.TRY_AGAIN
+    assert process.returncode == script.TRY_AGAIN
     assert "Traceback (most recent call last)" in (tmp_path / "logs/plot.log").read_text()
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from ionscape.augment import log_intensity, overlay, subtract_background, warp_time
-from ionscape.compute import PREDICTION_BATCH
+from ionscape.data.samples import Samples
 from ionscape.errors import InputError
-from ionscape.models.data import Samples
-from ionscape.models.sequence import Model, Network, SequenceBatches, to_sequence
+from ionscape.images.transforms import log_intensity, overlay, subtract_background, warp_time
+from ionscape.models.sequence.model import Model, SequenceBatches, to_sequence
+from ionscape.models.sequence.network import Network
+from ionscape.training.device import PREDICTION_BATCH
 
 CPU = torch.device("cpu")
 LABELS = ["a", "b"]

@@ -8,18 +8,12 @@ import numpy as np
 import pytest
 from reading import read_run
 
-from ionscape.images import Grid, render
-from ionscape.runs import Run as RawRun
-from ionscape.simulate import (
-    FAMILIES,
-    LIBRARY_COLUMNS,
-    MAX_MASS,
-    SPLIT_SHARES,
-    _peak,
-    read_library,
-    simulate_runs,
-    write_example,
-)
+from ionscape.config.grid import Grid
+from ionscape.data.example.chromatography import SPLIT_SHARES, _peak, simulate_runs
+from ionscape.data.example.library import FAMILIES, LIBRARY_COLUMNS, MAX_MASS, read_library
+from ionscape.data.example.writer import write_example
+from ionscape.data.run import Run as RawRun
+from ionscape.images.render import render
 
 LIBRARY = Path(__file__).parents[2] / "resources" / "ei_library.csv"
 ARRAYS = ("labels", "time", "mass", "intensity", "retention_times", "amounts")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from ionscape.scripting import FitProgress
-from ionscape.status import benchmarks, status_text, training_status
-from ionscape.tables import write_json
+from ionscape.files.artifact import write_json
+from ionscape.jobs.progress import FitProgress
+from ionscape.jobs.status import benchmarks, status_text, training_status
 
 SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
 ROW = {
@@ -87,7 +87,7 @@ def test_a_line_that_is_being_written_is_left_out(tmp_path):
 
 def status(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
-    command = [sys.executable, "-m", "ionscape.status", *arguments]
+    command = [sys.executable, "-m", "ionscape.jobs.status", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -13,24 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ionscape import tables
 from ionscape.errors import InputError
-from ionscape.formats import FORMATS
-from ionscape.tables import (
-    atomic,
-    atomic_folder,
-    describe,
-    read_json,
-    read_metadata,
-    read_rows,
-    read_table,
-    remove_unfinished,
-    vector_column,
-    vectors,
-    write_json,
-    write_table,
-    write_text,
-)
+from ionscape.files import atomic as atomic_module
+from ionscape.files.artifact import describe, read_json, read_metadata, read_table, write_json, write_table
+from ionscape.files.atomic import atomic, atomic_folder, remove_unfinished, write_text
+from ionscape.files.small_csv import read_rows
+from ionscape.files.vectors import vector_column, vectors
+from ionscape.files.versions import FORMATS
 
 
 def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -169,7 +158,7 @@ READ_WITHIN_A_LIMIT = """
 import resource, sys
 import psutil
 from ionscape.errors import InputError
-from ionscape.tables import read_table
+from ionscape.files.artifact import read_table
 limit = psutil.Process().memory_info().vms + (32 << 20)  # less than the stacks of some threads
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
@@ -181,7 +170,7 @@ except InputError as error:
 
 def read_within_a_limit(path: Path) -> str:
     """What a process says that may take 32 MiB more."""
-    library = str(Path(tables.__file__).parents[1])
+    library = str(Path(atomic_module.__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-c", READ_WITHIN_A_LIMIT, path],
         env={**os.environ, "PYTHONPATH": library},

@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from ionscape.augment import add_positions, resize_time, scale_intensity, to_channels
-from ionscape.compute import PREDICTION_BATCH
-from ionscape.models.data import Samples
-from ionscape.models.image import ImageBatches, Model, predict
-from ionscape.models.network import Network
-from ionscape.training import learning_rate, smooth_labels, train, validation_loss
+from ionscape.data.samples import Samples
+from ionscape.images.transforms import add_positions, resize_time, scale_intensity, to_channels
+from ionscape.models.image.model import ImageBatches, Model, predict
+from ionscape.models.image.network import Network
+from ionscape.training.batches import smooth_labels
+from ionscape.training.device import PREDICTION_BATCH
+from ionscape.training.loop import train, validation_loss
+from ionscape.training.schedule import learning_rate
 
 CPU = torch.device("cpu")
 BATCH = PREDICTION_BATCH["cpu"]

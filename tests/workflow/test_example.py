@@ -14,13 +14,14 @@ from browser import chromium, walk
 from test_instruments import write_andi, write_mzml
 
 from conftest import copy_of_the_workflow, snakemake_in
-from ionscape.evidence import load_some, out_of_fold
-from ionscape.explain import explain
-from ionscape.folds import folds_of
-from ionscape.models.data import Samples
-from ionscape.predict import predict
-from ionscape.simulate import read_library
-from ionscape.tables import read_table
+from ionscape.data.example.library import read_library
+from ionscape.data.samples import Samples
+from ionscape.evaluation.folds import folds_of
+from ionscape.evidence.combine import explain
+from ionscape.evidence.out_of_fold import out_of_fold
+from ionscape.files.artifact import read_table
+from ionscape.images.store import load_some
+from ionscape.serving.predict import predict
 
 pytestmark = pytest.mark.workflow
 

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from ionscape.gpu import installed, slot_folder
-from ionscape.scheduler import MASK
+from ionscape.jobs.gpu import installed, slot_folder
+from ionscape.jobs.slurm import MASK
 
 pytestmark = [
     pytest.mark.workflow,

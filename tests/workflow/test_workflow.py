@@ -265,7 +265,7 @@ def test_a_killed_job_leaves_no_temporary_files(copy_of_finished):
     script = folder / "workflow/scripts/collect_logits.py"
     kill = "    import os\n    with atomic(job.output.test): os.kill(os.getpid(), 9)\n"
     text = script.read_text().replace("def main(job) -> None:\n", f"def main(job) -> None:\n{kill}")
-    script.write_text(f"from ionscape.tables import atomic\n{text}")
+    script.write_text(f"from ionscape.files.atomic import atomic\n{text}")
     said = output(snakemake(*call, "--force", "--", "results/quick/logits/oof.parquet", fails=True))
     assert "SIGKILL" in said, said
     assert fingerprints(results) == before

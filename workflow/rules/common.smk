@@ -9,11 +9,11 @@ from snakemake.exceptions import WorkflowError
 WORKFLOW = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from ionscape.config import load_config
-from ionscape.data_folder import find_files
+from ionscape.config.load import load_config
+from ionscape.data.folder import find_files
 from ionscape.errors import InputError
-from ionscape.families import FAMILIES
-from ionscape.formats import FORMATS
+from ionscape.files.versions import FORMATS
+from ionscape.models.family import FAMILIES
 
 
 def say_ctrl_c(kind: type[BaseException], error: BaseException, trace) -> None:
@@ -32,7 +32,7 @@ try:
     DATA = find_files(CONFIG["dataset"], f"{RESULTS}/data")
     NEW = []
     if CONFIG["model"] or CONFIG["new"]:
-        from ionscape.new_runs import find_new  # half a second: only where it is asked
+        from ionscape.serving.new_runs import find_new  # half a second: only where it is asked
 
         NEW = find_new(CONFIG["model"], CONFIG["new"], CONFIG["predictions"])
 except InputError as error:
@@ -71,7 +71,8 @@ STARTED = time.time()
 
 
 onstart:
-    from ionscape.tables import remove_unfinished, write_json
+    from ionscape.files.artifact import write_json
+    from ionscape.files.atomic import remove_unfinished
 
     # A killed Snakemake's backup of a folder would stop the job that makes the folder again.
     for job in workflow.dag.needrun_jobs():
@@ -83,8 +84,8 @@ onstart:
 
 
 onerror:
-    from ionscape.jobs import tidy
-    from ionscape.tables import remove_unfinished
+    from ionscape.files.atomic import remove_unfinished
+    from ionscape.jobs.locks import tidy
 
     # A killed job's temporary files would stay where its earlier outputs are restored, as it is not run again.
     for job in workflow.dag.needrun_jobs():
@@ -94,7 +95,7 @@ onerror:
 
 
 onsuccess:
-    from ionscape.closing import prediction_lines, run_lines
+    from ionscape.report.summary import prediction_lines, run_lines
 
     metrics, answers = Path(RESULTS, "ensemble", "metrics.json"), Path(PREDICTIONS, "predictions.csv")
     given = "".join(f" --configfile {path}" for path in workflow.overwrite_configfiles)

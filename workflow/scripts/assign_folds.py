@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from ionscape.alike import fingerprints, together
-from ionscape.folds import across_folds, assign_folds, given_folds, join_folds, training_part
-from ionscape.images import stream_images
-from ionscape.scripting import door, logger
-from ionscape.tables import read_rows, read_table, write_table
+from ionscape.evaluation.folds import across_folds, assign_folds, given_folds, join_folds, training_part
+from ionscape.files.artifact import read_table, write_table
+from ionscape.files.small_csv import read_rows
+from ionscape.images.similarity import fingerprints, together
+from ionscape.images.store import stream_images
+from ionscape.jobs.script import door, logger
 
 
 def main(job) -> None:

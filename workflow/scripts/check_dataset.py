@@ -1,13 +1,17 @@
 """Checks metadata, labels and every run; writes samples.parquet, runs.parquet and a page of what is odd."""
 
+from functools import partial
 from pathlib import Path
 
-from ionscape.dataset import Layout, check_dataset
-from ionscape.images import Grid
-from ionscape.pages import check_page
-from ionscape.run_facts import facts_table
-from ionscape.scripting import Progress, door, logger
-from ionscape.tables import write_table, write_text
+from ionscape.config.grid import Grid
+from ionscape.data.check import Layout, check_dataset
+from ionscape.data.run_facts import facts_table
+from ionscape.files.artifact import write_table
+from ionscape.files.atomic import write_text
+from ionscape.images.render import render
+from ionscape.jobs.progress import Progress
+from ionscape.jobs.script import door, logger
+from ionscape.report.dataset_page import check_page
 
 
 def main(job) -> None:
@@ -21,7 +25,7 @@ def main(job) -> None:
         group=job.params.group,
         grid=Grid(**job.params.grid),
     )
-    checked = check_dataset(layout, job.threads, Progress("runs checked"))
+    checked = check_dataset(layout, partial(render, grid=layout.grid), job.threads, Progress("runs checked"))
     write_text(job.output.page, check_page(checked, layout))
     facts = {"labels": checked.labels, "submission": checked.submission, "submission_labels": checked.submission_labels}
     write_table(checked.samples, job.output.samples, "samples", **facts)

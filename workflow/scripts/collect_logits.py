@@ -1,8 +1,8 @@
 """Collects the folds' logits of all models into one table."""
 
-from ionscape.fitting import collect_logits
-from ionscape.scripting import door
-from ionscape.tables import read_table, write_table
+from ionscape.files.artifact import read_table, write_table
+from ionscape.jobs.script import door
+from ionscape.models.logits import collect_logits
 
 
 def main(job) -> None:

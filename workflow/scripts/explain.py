@@ -2,16 +2,22 @@
 
 from pathlib import Path
 
-from ionscape.answers import write_pages
-from ionscape.evidence import Answered, choose, gather, mean_evidence, out_of_fold
-from ionscape.explain import explain
-from ionscape.folds import folds_of
-from ionscape.gpu import lease
-from ionscape.jobs import or_stop, stoppable
-from ionscape.plots.evidence import label_figures
-from ionscape.plots.style import to_png
-from ionscape.scripting import Progress, door
-from ionscape.tables import atomic_folder, file_name, read_json, read_metadata, read_table, write_bytes, write_table
+from ionscape.evaluation.folds import folds_of
+from ionscape.evidence.choice import choose
+from ionscape.evidence.combine import explain
+from ionscape.evidence.out_of_fold import gather, out_of_fold
+from ionscape.evidence.table import mean_evidence
+from ionscape.files.artifact import read_json, read_metadata, read_table, write_table
+from ionscape.files.atomic import atomic_folder, write_bytes
+from ionscape.files.paths import file_name
+from ionscape.jobs.gpu import lease
+from ionscape.jobs.progress import Progress
+from ionscape.jobs.script import door
+from ionscape.jobs.signals import or_stop, stoppable
+from ionscape.report.answered import Answered
+from ionscape.report.figures.evidence import label_figures
+from ionscape.report.figures.style import to_png
+from ionscape.report.sample_page import write_pages
 
 
 def main(job) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ionscape.card import model_card
-from ionscape.export import export_ensemble
-from ionscape.run_facts import known_ranges
-from ionscape.scripting import Progress, door, logger
-from ionscape.tables import read_json, read_table
+from ionscape.files.artifact import read_json, read_table
+from ionscape.jobs.progress import Progress
+from ionscape.jobs.script import door, logger
+from ionscape.serving.applicability import known_ranges
+from ionscape.serving.export import export_ensemble
+from ionscape.serving.model_card import model_card
 
 
 def main(job) -> None:

@@ -2,10 +2,11 @@
 
 import pyarrow as pa
 
-from ionscape.features import extract_features, prepare
-from ionscape.images import stream_images
-from ionscape.scripting import door
-from ionscape.tables import read_metadata, vector_column, write_table
+from ionscape.files.artifact import read_metadata, write_table
+from ionscape.files.vectors import vector_column
+from ionscape.images.features import extract_features, prepare
+from ionscape.images.store import stream_images
+from ionscape.jobs.script import door
 
 
 def main(job) -> None:

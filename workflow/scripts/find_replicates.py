@@ -3,12 +3,11 @@
 import numpy as np
 import pyarrow as pa
 
-from ionscape.alike import fingerprints, nearest_apart
-from ionscape.diagnostics import NEAR_IDENTICAL
-from ionscape.folds import ALWAYS
-from ionscape.images import stream_images
-from ionscape.scripting import door, logger
-from ionscape.tables import read_table, write_table
+from ionscape.evaluation.folds import ALWAYS
+from ionscape.files.artifact import read_table, write_table
+from ionscape.images.similarity import NEAR_IDENTICAL, fingerprints, nearest_apart
+from ionscape.images.store import stream_images
+from ionscape.jobs.script import door, logger
 
 
 def main(job) -> None:

@@ -1,10 +1,12 @@
 """Fits the ensemble on the out-of-fold logits; writes its predictions, its metrics and the leaderboard."""
 
-from ionscape.folds import folds_of
-from ionscape.pages import leaderboard
-from ionscape.results import Logits, summarize
-from ionscape.scripting import door
-from ionscape.tables import read_table, write_json, write_table, write_text
+from ionscape.evaluation.folds import folds_of
+from ionscape.evaluation.summary import summarize
+from ionscape.files.artifact import read_table, write_json, write_table
+from ionscape.files.atomic import write_text
+from ionscape.jobs.script import door
+from ionscape.models.logits import Logits
+from ionscape.report.leaderboard import leaderboard
 
 
 def main(job) -> None:

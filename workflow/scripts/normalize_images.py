@@ -1,9 +1,10 @@
 """Joins the shards' images and divides by maxima (METHOD step 5), a row group at a time."""
 
-from ionscape.images import Grid, image_schema, stream_images, write_images
-from ionscape.normalization import normalize
-from ionscape.scripting import door
-from ionscape.tables import read_metadata
+from ionscape.config.grid import Grid
+from ionscape.files.artifact import read_metadata
+from ionscape.images.normalization import normalize
+from ionscape.images.store import image_schema, stream_images, write_images
+from ionscape.jobs.script import door
 
 
 def main(job) -> None:

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from ionscape.images import stream_images
-from ionscape.normalization import NORMALIZATIONS, normalize
-from ionscape.plots.data import images_figure, labels_figure, tic_figure
-from ionscape.plots.style import to_png
-from ionscape.scripting import door
-from ionscape.tables import atomic_folder, file_name, read_metadata, read_table, write_bytes
+from ionscape.files.artifact import read_metadata, read_table
+from ionscape.files.atomic import atomic_folder, write_bytes
+from ionscape.files.paths import file_name
+from ionscape.images.normalization import NORMALIZATIONS, normalize
+from ionscape.images.store import stream_images
+from ionscape.jobs.script import door
+from ionscape.report.figures.data import images_figure, labels_figure, tic_figure
+from ionscape.report.figures.style import to_png
 
 
 def main(job) -> None:

@@ -2,18 +2,19 @@
 
 import numpy as np
 
-from ionscape.plots.ensemble import (
+from ionscape.evaluation.summary import nested_answers
+from ionscape.files.artifact import read_json, read_table
+from ionscape.files.atomic import write_bytes, write_text
+from ionscape.jobs.script import door
+from ionscape.report.figures.ensemble import (
     correlations_figure,
     precision_recall_figure,
     reliability_figure,
     walks_figure,
     weights_figure,
 )
-from ionscape.plots.style import to_png
-from ionscape.report_pages import leaderboard_page
-from ionscape.results import nested_answers
-from ionscape.scripting import door
-from ionscape.tables import read_json, read_table, write_bytes, write_text
+from ionscape.report.figures.style import to_png
+from ionscape.report.leaderboard import leaderboard_page
 
 
 def main(job) -> None:

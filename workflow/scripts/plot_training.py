@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from ionscape.plots.style import to_png
-from ionscape.plots.training import curves_figure, jobs_figure
-from ionscape.report_pages import trainings_page
-from ionscape.scripting import door
-from ionscape.status import benchmarks, training_status
-from ionscape.tables import atomic_folder, read_table, write_bytes, write_text
+from ionscape.files.artifact import read_table
+from ionscape.files.atomic import atomic_folder, write_bytes, write_text
+from ionscape.jobs.script import door
+from ionscape.jobs.status import benchmarks, training_status
+from ionscape.report.figures.style import to_png
+from ionscape.report.figures.training import curves_figure, jobs_figure
+from ionscape.report.trainings_page import trainings_page
 
 
 def main(job) -> None:

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from ionscape.answers import explain_answers, predictions_csv
-from ionscape.export import open_export
-from ionscape.gpu import lease
-from ionscape.jobs import or_stop, stoppable
-from ionscape.predict import predict
-from ionscape.scripting import Progress, door, logger
-from ionscape.tables import write_text
+from ionscape.files.atomic import write_text
+from ionscape.jobs.gpu import lease
+from ionscape.jobs.progress import Progress
+from ionscape.jobs.script import door, logger
+from ionscape.jobs.signals import or_stop, stoppable
+from ionscape.serving.export import open_export
+from ionscape.serving.predict import predict
+from ionscape.serving.predictions import explain_answers, predictions_csv
 
 
 def main(job) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ionscape.report_pages import provenance_page
-from ionscape.scripting import door
-from ionscape.status import training_status
-from ionscape.tables import write_text
+from ionscape.files.atomic import write_text
+from ionscape.jobs.script import door
+from ionscape.jobs.status import training_status
+from ionscape.report.provenance_page import provenance_page
 
 
 def main(job) -> None:

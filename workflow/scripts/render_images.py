@@ -1,8 +1,11 @@
 """Renders a shard's runs as mass × time images (METHOD steps 1–3)."""
 
-from ionscape.images import Grid, image_schema, render_images, shard_rows, write_images
-from ionscape.scripting import Progress, door
-from ionscape.tables import read_table
+from ionscape.config.grid import Grid
+from ionscape.files.artifact import read_table
+from ionscape.images.render import render_images
+from ionscape.images.store import image_schema, shard_rows, write_images
+from ionscape.jobs.progress import Progress
+from ionscape.jobs.script import door
 
 
 def main(job) -> None:

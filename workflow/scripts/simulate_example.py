@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from ionscape.scripting import Progress, door
-from ionscape.simulate import read_library, write_example
+from ionscape.data.example.library import read_library
+from ionscape.data.example.writer import write_example
+from ionscape.jobs.progress import Progress
+from ionscape.jobs.script import door
 
 
 def main(job) -> None:

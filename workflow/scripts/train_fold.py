@@ -3,12 +3,15 @@
 import socket
 from pathlib import Path
 
-from ionscape.fitting import load_inputs, load_samples, save_fold, train_fold
-from ionscape.folds import folds_of
-from ionscape.gpu import lease
-from ionscape.jobs import alone_in, stoppable
-from ionscape.scripting import FitProgress, door, logger
-from ionscape.tables import read_table
+from ionscape.evaluation.cross_validation import save_fold, train_fold
+from ionscape.evaluation.folds import folds_of
+from ionscape.files.artifact import read_table
+from ionscape.jobs.gpu import lease
+from ionscape.jobs.locks import alone_in
+from ionscape.jobs.progress import FitProgress
+from ionscape.jobs.script import door, logger
+from ionscape.jobs.signals import stoppable
+from ionscape.models.inputs import load_inputs, load_samples
 
 
 def main(job) -> None:

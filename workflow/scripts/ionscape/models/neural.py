@@ -9,21 +9,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from .. import training
-from ..checkpoint import Checkpoint, training_key
-from ..compute import (
-    describe_device,
-    device,
-    free_memory,
-    is_out_of_memory,
-    is_resident,
-    resolve_precision,
-    set_up,
-)
+from ..data.samples import Samples
 from ..errors import InputError
-from ..recompute import recompute_blocks
-from .data import Samples
-from .files import WEIGHTS, read_facts, save_model
+from ..training.activation_checkpointing import recompute_blocks
+from ..training.batches import Batches
+from ..training.checkpoint import Checkpoint, training_key
+from ..training.device import describe_device, device, free_memory, is_out_of_memory, is_resident, resolve_precision, set_up
+from ..training.loop import train
+from .saved import WEIGHTS, read_facts, save_model
 
 logger = logging.getLogger("ionscape")
 
@@ -38,8 +31,8 @@ class NeuralModel:
         history: one dict an epoch; best_epoch: from 1; validation_logits: float32 [n, labels] of that epoch.
     """
 
-    #: The family's training.Batches.
-    batches: type[training.Batches]
+    #: The family's Batches.
+    batches: type[Batches]
 
     def __init__(self, network: nn.Module, settings: dict, shape: tuple[int, int], labels: list[str], precision: str):
         self.network, self.settings, self.shape, self.labels = network, settings, shape, labels
@@ -103,7 +96,7 @@ class NeuralModel:
                 model = cls(network.to(where, memory_format=torch.channels_last), settings, shape, labels, precision)
                 batches = cls.batches(training_samples, settings, where, _resident(training_samples, where))
                 logger.info("training on %s, %s", describe_device(where), precision)
-                state = training.train(
+                state = train(
                     network, batches, validation, model.logits, settings, precision, progress, kept, stopping, recompute
                 )
             except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:

@@ -1,0 +1,77 @@
+"""Two ensembles on the same samples: ``python -m ionscape.evaluation.comparison results/RUN --models NAME … | --with results/OTHER``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..files.artifact import read_json, read_table
+from ..models.logits import Logits, probabilities_of, stack_oof
+from .blending import held_out
+from .folds import folds_of
+from .metrics import interval, sample_losses
+from .selection import shrinkage_grid
+
+
+def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str], np.ndarray]:
+    """The nested out-of-fold log loss of each sample: (sample_ids, float64 [samples]).
+
+    Args:
+        run: folder of a finished run; models: an ensemble of these alone, with the run's own way of fitting; None: those
+            of the run's own ensemble.
+
+    Raises:
+        InputError: files that are missing, or a model that the run does not have.
+    """
+    settings = read_json(run / "logs/config.json", "config")["ensemble"]
+    samples, facts = read_table(run / "samples.parquet", "samples")
+    folds = folds_of(read_table(run / "folds.parquet", "folds")[0])
+    oof = Logits.read(read_table(run / "logits/oof.parquet", "logits")[0], facts["labels"])
+    chosen = models or [name for name in oof.models if name not in settings["without"]]
+    if unknown := sorted(set(chosen) - set(oof.models)):
+        raise InputError(f"{run}: no model {', '.join(unknown)} (it has {', '.join(oof.models)})")
+    scored = set(oof.ids)
+    table = samples.filter([sample in scored for sample in samples["sample_id"].to_pylist()])
+    ids = table["sample_id"].to_pylist()
+    labels = np.column_stack([table[label].to_numpy() for label in facts["labels"]])
+    probabilities = probabilities_of(stack_oof(oof, ids, folds))[[oof.models.index(name) for name in chosen]]
+    shrinkages = shrinkage_grid(settings["shrinkages"], *settings["shrinkage_range"])
+    fold = np.array([folds[sample] for sample in ids])
+    return ids, sample_losses(labels, held_out(labels, probabilities, fold, settings, shrinkages))
+
+
+def comparison(first: tuple[list[str], np.ndarray], second: tuple[list[str], np.ndarray]) -> str:
+    """What the first of two results of :func:`nested_losses` gains, with a paired 95 % interval.
+
+    Raises InputError: no sample is in both.
+    """
+    places = {sample: place for place, sample in enumerate(second[0])}
+    both = [(place, places[sample]) for place, sample in enumerate(first[0]) if sample in places]
+    if not both:
+        raise InputError("the two runs have no sample in common")
+    one, other = first[1][[pair[0] for pair in both]], second[1][[pair[1] for pair in both]]
+    low, high = interval(other - one)
+    return (
+        f"log loss, nested, of {len(both)} samples: {one.mean():.4f} and {other.mean():.4f}; "
+        f"gain {np.mean(other - one):+.4f}, 95 % interval {low:+.4f} … {high:+.4f} (paired bootstrap over samples)"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How much better a run's ensemble is than another, sample by sample.")
+    parser.add_argument("run", type=Path, help="folder of a finished run, results/NAME")
+    against = parser.add_mutually_exclusive_group(required=True)
+    against.add_argument("--models", nargs="+", metavar="MODEL", help="an ensemble of these models of the same run")
+    against.add_argument("--with", dest="other", type=Path, metavar="RUN", help="folder of another run on the same data")
+    arguments = parser.parse_args()
+    try:
+        other = nested_losses(arguments.other or arguments.run, arguments.models)
+        print(comparison(nested_losses(arguments.run), other))
+    except InputError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Scores of multi-label probabilities."""
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from ..models.logits import EPSILON
+
+#: Bootstrap resamples behind an interval.
+RESAMPLES = 2000
+
+
+def log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Binary log loss of each label, the mean over samples.
+
+    Args:
+        labels, probabilities: [samples, labels].
+
+    Returns:
+        float64 [labels]; their mean is the challenge's *aggregated log loss*.
+    """
+    p = np.clip(probabilities.astype(np.float64), EPSILON, 1 - EPSILON)
+    return -np.where(labels > 0.5, np.log(p), np.log1p(-p)).mean(axis=0)
+
+
+def sample_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Binary log loss of each sample, the mean over labels: float64 [samples], whose mean is :func:`log_loss`."""
+    p = np.clip(probabilities.astype(np.float64), EPSILON, 1 - EPSILON)
+    return -np.where(labels > 0.5, np.log(p), np.log1p(-p)).mean(axis=1)
+
+
+def interval(values: np.ndarray) -> list[float]:
+    """95 % bootstrap interval of the mean over samples: [low, high]; the draws are the same for as many samples.
+
+    Args:
+        values: float64 [samples]: losses, or differences of two models' losses (a paired interval).
+    """
+    drawn = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), RESAMPLES)
+    return np.quantile(drawn @ values / len(values), [0.025, 0.975]).tolist()
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The mean over labels of :func:`log_losses`."""
+    return float(log_losses(labels, probabilities).mean())
+
+
+def frequencies(labels: np.ndarray, folds: np.ndarray, train_only: np.ndarray) -> np.ndarray:
+    """The constant baseline, out-of-fold: each sample gets the label frequencies of the samples it was not fitted with.
+
+    Args:
+        labels: [samples, labels] of the samples with a validation fold.
+        folds: int [samples].
+        train_only: [m, labels] of samples that are in every training part; m may be 0.
+
+    Returns:
+        float64 [samples, labels], probabilities.
+    """
+    result = np.empty(labels.shape)
+    for fold in np.unique(folds):
+        rest = np.concatenate([labels[folds != fold], train_only])
+        result[folds == fold] = rest.mean(axis=0, dtype=np.float64)
+    return result
+
+
+def score(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict:
+    """Log loss (with its 95 % interval over samples), average precision and ROC AUC, total and per label.
+
+    Average precision and ROC AUC are None for a label without both classes, and left out of the mean.
+    """
+    losses = log_losses(labels, probabilities)
+    per_label = {}
+    for index, name in enumerate(names):
+        y, p = labels[:, index], probabilities[:, index]
+        both = 0 < y.sum() < len(y)
+        per_label[name] = {
+            "log_loss": float(losses[index]),
+            "average_precision": float(average_precision_score(y, p)) if both else None,
+            "roc_auc": float(roc_auc_score(y, p)) if both else None,
+            "positives": int(y.sum()),
+        }
+
+    def mean(key: str) -> float | None:
+        values = [entry[key] for entry in per_label.values() if entry[key] is not None]
+        return float(np.mean(values)) if values else None
+
+    return {
+        "log_loss": float(losses.mean()),
+        "log_loss_interval": interval(sample_losses(labels, probabilities)),
+        "average_precision": mean("average_precision"),
+        "roc_auc": mean("roc_auc"),
+        "labels": per_label,
+    }

@@ -1,0 +1,53 @@
+"""Evidence of the models that did not see a sample."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..data.samples import Samples
+from ..images.store import load_some
+from ..models.inputs import inputs_of
+from ..models.registry import load_fold
+from ..training.device import set_up
+from .combine import Folds
+
+
+def gather(
+    pairs: Iterable[tuple[int, int]], ids: list[str], paths: Iterable[str], side: np.ndarray, truth: np.ndarray
+) -> tuple[Samples, np.ndarray]:
+    """The samples that are explained, with their images after METHOD step 3, and each scored row's row there, or −1.
+
+    Args:
+        pairs: (row, label) each; ids, side, truth: of the scored samples; paths: of the raw images' shards.
+    """
+    row_of = {ids[row]: row for row, _ in pairs}
+    chosen, images = load_some(paths, set(row_of))
+    rows = np.array([row_of[sample] for sample in chosen], dtype=np.int64)
+    place = np.full(len(ids), -1)
+    place[rows] = np.arange(len(rows))
+    return Samples(chosen, images, side[rows], truth[rows].astype(np.float32)), place
+
+
+def out_of_fold(
+    models: Path, name: str, samples: Samples, fold: np.ndarray, place: np.ndarray, features: dict, threads: int
+) -> Folds:
+    """A member's folds for :func:`.explain.explain`: each has a say on the samples that it validates, and on no other.
+
+    Args:
+        models: ``results/{run}/models``; name: of the member.
+        samples: the chosen ones, their inputs images after METHOD step 3; place: scored row → row there, or −1.
+        fold: of each scored row; features: the config's ``features``; threads: of networks that are in no reference mode.
+    """
+
+    def folds() -> Iterator[tuple[object, Samples, np.ndarray]]:
+        fed = None
+        for one in np.unique(fold):
+            fitted = load_fold(models / name / f"fold{one}")
+            set_up(getattr(fitted, "precision", "reference"), threads, 0)
+            if fed is None:
+                inputs = inputs_of(samples.inputs, fitted.settings, features)
+                fed = Samples(samples.ids, inputs, samples.side, samples.labels)
+            yield fitted, fed, np.where(fold == one, place, -1)
+
+    return folds

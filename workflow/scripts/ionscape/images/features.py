@@ -1,0 +1,107 @@
+"""Per-mass statistics of a run's image, for table models."""
+
+import numpy as np
+from scipy.ndimage import convolve1d
+
+GROUPS = ("log_maximum", "log_mean", "time_of_maximum", "centroid", "spread", "width", "bands", "mass_bands")
+
+#: Groups with a column a mass and band; the others have one a mass.
+BANDED = ("bands", "mass_bands")
+
+
+#: Images that are prepared at once, where only a little is kept of each.
+BLOCK = 256
+
+
+def prepare(images: np.ndarray, background: float | None, smoothing: int) -> np.ndarray:
+    """Images without background and smoothed in time, as the statistics are taken of them: float32 [n, masses, times].
+
+    Args:
+        background: quantile over time to subtract from each mass row (:func:`.augment.subtract_background`); None: nothing.
+        smoothing: bins on either side that a triangular window reaches; 0: none.
+    """
+    if background is not None:
+        import torch  # two seconds: only where a background is subtracted
+
+        from .transforms import subtract_background
+
+        quantiles = torch.full((len(images),), background)
+        images = subtract_background(torch.from_numpy(images), quantiles).numpy()
+    if smoothing:
+        window = np.convolve(np.ones(smoothing + 1), np.ones(smoothing + 1)) / (smoothing + 1) ** 2
+        images = convolve1d(images, window.astype(np.float32), axis=2, mode="constant")
+    return images
+
+
+def band_maxima(images: np.ndarray, background: float | None, smoothing: int, bands: int) -> np.ndarray:
+    """The maximum of each band of the x axis, not negative, of images as :func:`prepare` makes them.
+
+    Args:
+        images: float32 [n, masses, times]; background, smoothing: as :func:`prepare`.
+        bands: where they do not divide the bins, the first have one bin more; at most as many as there are bins.
+
+    Returns:
+        float32 [n, masses, bands].
+    """
+    parts = np.array_split(np.arange(images.shape[2]), min(bands, images.shape[2]))
+    result = np.empty((*images.shape[:2], len(parts)), dtype=np.float32)
+    for start in range(0, len(images), BLOCK):
+        prepared = prepare(images[start : start + BLOCK], background, smoothing)
+        for band, part in enumerate(parts):
+            result[start : start + BLOCK, :, band] = prepared[:, :, part].max(axis=2)
+    return np.maximum(result, 0)
+
+
+def extract_features(images: np.ndarray, bands: int, floor: float) -> dict[str, np.ndarray]:
+    """Statistics of each mass row of images in [0, 1] (METHOD step 3, and :func:`prepare`).
+
+    Args:
+        images: float32 [n, masses, times], not normalized further.
+        bands: number of equal bands of the x axis; must divide ``times``.
+        floor: smallest relative intensity told apart from nothing; logarithms are taken above it.
+
+    Returns:
+        float32 arrays [n, k] by group:
+        ``log_maximum`` log10 of the row's maximum; ``log_mean`` log10 of its mean; ``time_of_maximum`` the
+        bin of the maximum in [0, 1]; ``centroid`` and ``spread`` mean and standard deviation of the bin in [0, 1], weighted
+        by intensity; ``width`` the share of bins above half of the maximum; all four 0 for an empty row; ``bands`` log10 of
+        the maximum in each band, relative to the image; ``mass_bands`` the same relative to the row's maximum. The last two
+        run over masses, then bands.
+    """
+    n, masses, times = images.shape
+    maximum = images.max(axis=2)
+    seen = maximum > floor
+    in_band = images.reshape(n, masses, bands, times // bands).max(axis=3)
+    relative = in_band / np.maximum(maximum, floor)[..., None]
+    weights = np.maximum(images, 0)
+    weights = weights / np.maximum(weights.sum(axis=2, keepdims=True), np.finfo(np.float32).tiny)
+    place = np.linspace(0, 1, times, dtype=np.float32)
+    centroid = weights @ place
+    spread = np.sqrt((weights * (place - centroid[..., None]) ** 2).sum(axis=2))
+
+    def log(values: np.ndarray) -> np.ndarray:
+        return np.log10(np.maximum(values, floor)).astype(np.float32)
+
+    def where_seen(values: np.ndarray) -> np.ndarray:
+        return np.where(seen, values, 0).astype(np.float32)
+
+    return {
+        "log_maximum": log(maximum),
+        "log_mean": log(images.mean(axis=2)),
+        "time_of_maximum": where_seen(images.argmax(axis=2) / (times - 1)),
+        "centroid": where_seen(centroid),
+        "spread": where_seen(spread),
+        "width": where_seen((images > maximum[..., None] / 2).mean(axis=2)),
+        "bands": log(in_band).reshape(n, masses * bands),
+        "mass_bands": log(relative).reshape(n, masses * bands),
+    }
+
+
+def feature_names(masses: int, bands: int) -> dict[str, list[str]]:
+    """Names of the columns of :func:`extract_features`, by group: ``log_maximum m/z 44``, ``bands m/z 44 3/16``."""
+    return {
+        group: [f"{group} m/z {m} {b + 1}/{bands}" for m in range(masses) for b in range(bands)]
+        if group in BANDED
+        else [f"{group} m/z {m}" for m in range(masses)]
+        for group in GROUPS
+    }

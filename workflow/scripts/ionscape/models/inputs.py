@@ -1,0 +1,47 @@
+"""What a model is fitted on and asked with."""
+
+import numpy as np
+import pyarrow as pa
+
+from ..data.samples import Samples
+from ..errors import InputError
+from ..files.artifact import read_table
+from ..files.vectors import vectors
+from ..images.features import extract_features, prepare
+from ..images.normalization import normalize
+from ..images.store import load_images
+from .family import FAMILIES
+
+
+def load_inputs(path: str, family: str, groups: list[str] | None) -> tuple[list[str], np.ndarray, dict]:
+    """A family's inputs: (sample_ids, float32 array, facts of the file). ``groups`` names the features to take."""
+    if FAMILIES[family].inputs == "images":
+        return load_images(path)
+    table, facts = read_table(path, "features", columns=["sample_id", *groups])
+    return table["sample_id"].to_pylist(), np.hstack([vectors(table[group]) for group in groups]), facts
+
+
+def inputs_of(images: np.ndarray, settings: dict, features: dict) -> np.ndarray:
+    """What a model is fed of images [n, masses, times] after METHOD step 3: normalized, or features [n, columns].
+
+    Args:
+        settings: of the model; features: the config's ``features``.
+    """
+    if FAMILIES[settings["family"]].inputs == "images":
+        return normalize(images, settings.get("normalization", "none"))
+    prepared = prepare(images, features["background"], features["smoothing"])
+    groups = extract_features(prepared, features["bands"], features["floor"])
+    return np.hstack([groups[name] for name in settings["features"]])
+
+
+def load_samples(table: pa.Table, labels: list[str], ids: list[str], inputs: np.ndarray) -> tuple[Samples, np.ndarray]:
+    """samples.parquet joined with inputs: all samples, and bool [n] which of them are to be predicted.
+
+    Raises:
+        InputError: the inputs are of other samples, or in another order.
+    """
+    if table["sample_id"].to_pylist() != ids:
+        raise InputError("the images or features are not of the samples in samples.parquet; make them again")
+    y = np.column_stack([table[label].to_numpy().astype(np.float32) for label in labels])
+    samples = Samples(ids, inputs, table["side"].to_numpy().astype(np.int64), y)
+    return samples, table["predict"].to_numpy()

@@ -1,0 +1,158 @@
+"""Family ``sequence``: events along the x axis, told by the spectrum of each time bin.
+
+A compound leaves the column within a few bins, and its mass spectrum says what it is. The network scores every bin for
+every label, and a sample is as positive as the bins that matter for the label: multiple-instance learning with attention
+(Ilse, Tomczak and Welling 2018, equation 8, one attention a label). Masses are channels: unlike in an image model, m/z 43
+and m/z 44 have nothing in common.
+"""
+
+import numpy as np
+import torch
+
+from ...data.samples import Samples
+from ...images.transforms import (
+    log_intensity,
+    mixup,
+    overlay,
+    root_intensity,
+    row_share,
+    scale_masses,
+    subtract_background,
+    unit_root_intensity,
+    warp_time,
+)
+from ...training.batches import Batches
+from ...training.device import autocast, in_batches
+from ..evidence import Evidence
+from ..neural import NeuralModel
+from .network import Network
+
+#: Steps of the path from nothing to the sample along which gradients are averaged.
+EVIDENCE_STEPS = 8
+
+#: Samples whose gradients are computed at once.
+EVIDENCE_BATCH = 64
+
+
+def to_sequence(images: torch.Tensor, side: torch.Tensor, settings: dict) -> torch.Tensor:
+    """[n, masses, times], side [n] (0–1) → [n, rows, times]: each scaling's mass rows, then the side flag.
+
+    Setting ``scalings``: ``log`` and ``root`` are relative to the image's maximum, logarithmic from ``floor`` or raised to
+    1 / ``root``; ``unit`` is ``root`` with a root mean square of 1; ``mass`` is relative to each row's maximum.
+    """
+    parts = {
+        "log": lambda: log_intensity(images, settings["floor"]),
+        "root": lambda: root_intensity(images, settings["root"]),
+        "unit": lambda: unit_root_intensity(images, settings["root"]),
+        "mass": lambda: row_share(images, settings["floor"]),
+    }
+    flags = side.to(images).view(-1, 1, 1).expand(-1, 1, images.shape[2])
+    return torch.cat([*(parts[name]() for name in settings["scalings"]), flags], dim=1)
+
+
+class SequenceBatches(Batches):
+    """Batches of inputs [batch, rows, times]."""
+
+    def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
+        settings, generator = self.settings, self.generator
+        chosen = torch.rand(shape, generator=generator) < settings["overlay"]
+        low, high = np.log(settings["overlay_range"])
+        drawn = {
+            "partners": torch.randint(len(self.images), shape, generator=generator),
+            "strength": torch.exp(low + (high - low) * torch.rand(shape, generator=generator)) * chosen,
+            "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings["mass_scaling"],
+        }
+        if settings["mixup"]:
+            mixed = torch.rand(shape, generator=generator) < settings["mixup"]
+            low, high = settings["mixup_range"]
+            drawn["share"] = torch.where(mixed, low + (high - low) * torch.rand(shape, generator=generator), 1.0)
+        if settings["background"]:
+            low, high = settings["background"]
+            drawn["quantiles"] = low + (high - low) * torch.rand(shape, generator=generator)
+        if settings["time_warp"]:
+            drawn["warp"] = torch.exp2(torch.randn(shape[:1], generator=generator) * settings["time_warp"])
+        return drawn
+
+    def augmented(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        settings = self.settings
+        all_facts = torch.cat([self.labels, self.side[:, None].to(self.labels)], dim=1)
+
+        def chosen(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+            images = self.take(batch, name)
+            if settings["background"]:
+                images = subtract_background(images, batch["quantiles here"])
+            return images, all_facts[batch[name]]
+
+        images, facts = chosen("rows")
+        if settings["overlay"] or settings["mixup"]:
+            others, other_facts = chosen("partners")
+            images, facts = overlay(images, facts, others, other_facts, batch["strength"])
+            if settings["mixup"]:
+                images, facts = mixup(images[:, None], facts, others[:, None], other_facts, batch["share"])
+                images = images[:, 0]
+        if settings["time_warp"]:
+            images = warp_time(images, float(batch["warp here"]))
+        images = scale_masses(images[:, None], batch["exponents"])[:, 0]
+        return to_sequence(images, facts[:, -1], settings), facts[:, :-1]
+
+
+class Model(NeuralModel):
+    """A fitted sequence model."""
+
+    batches = SequenceBatches
+
+    @staticmethod
+    def build(settings: dict, shape: tuple[int, int], labels: int, fresh: bool) -> Network:
+        """Raises nothing of its own."""
+        names = ("architecture", "layers", "channels", "kernel", "stride", "dropout", "positions")
+        rows = shape[0] * len(settings["scalings"]) + 1
+        return Network(rows, shape[1], labels, **{name: settings[name] for name in names})
+
+    def _as_predicted(self, samples: Samples, rows: slice, where: torch.device) -> torch.Tensor:
+        """Inputs [n, rows, times] of these samples without anything random."""
+        images = torch.from_numpy(samples.inputs[rows]).to(where)
+        side = torch.from_numpy(samples.side[rows]).to(where)
+        if self.settings["background"]:
+            images = subtract_background(images, torch.full((len(images),), sum(self.settings["background"]) / 2))
+        return to_sequence(images, side, self.settings)
+
+    @torch.inference_mode()
+    def logits(self, samples: Samples) -> np.ndarray:
+        """float32 [n, labels]."""
+        where = next(self.network.parameters()).device
+        self.network.eval()
+
+        def predicted(rows: slice) -> torch.Tensor:
+            with autocast(where, self.precision):
+                return self.network(self._as_predicted(samples, rows, where)).float()
+
+        return in_batches(predicted, len(samples), len(self.labels), where)
+
+    def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
+        """Integrated gradients (Sundararajan, Taly and Yan 2017, equation 1) from an empty image of the same side flag, in
+        logits; and the event curve. ``labels``: int [n], one a sample."""
+        where = next(self.network.parameters()).device
+        self.network.eval()
+        images, curves = [], []
+        for start in range(0, len(samples), EVIDENCE_BATCH):
+            inputs = self._as_predicted(samples, slice(start, start + EVIDENCE_BATCH), where)
+            chosen = torch.from_numpy(labels[start : start + EVIDENCE_BATCH]).to(where)
+            number = torch.arange(len(inputs), device=where)
+            empty = torch.zeros_like(inputs)
+            empty[:, -1] = inputs[:, -1]
+            gradient = torch.zeros_like(inputs)
+            for step in range(EVIDENCE_STEPS):
+                on_the_way = (empty + (step + 0.5) / EVIDENCE_STEPS * (inputs - empty)).requires_grad_()
+                with torch.backends.cudnn.flags(enabled=False):  # cuDNN's GRU has no gradient outside of training
+                    logit = self.network(on_the_way)[number, chosen].sum()
+                gradient += torch.autograd.grad(logit, on_the_way)[0] / EVIDENCE_STEPS
+            parts = ((inputs - empty) * gradient)[:, :-1]
+            of_cells = parts.reshape(len(inputs), len(self.settings["scalings"]), self.shape[0], -1).sum(dim=1)
+            images.append(of_cells.cpu().numpy())
+            with torch.inference_mode():
+                events, weights = (part[number, chosen] for part in self.network.events(inputs))
+            counting = weights / weights.amax(dim=1, keepdim=True)
+            curve = (events.sigmoid() * counting).repeat_interleave(self.settings["stride"], dim=1)
+            curves.append(curve[:, : self.shape[1]].cpu().numpy())
+        image = np.concatenate(images)
+        return Evidence(image.sum(axis=2), image, np.concatenate(curves))

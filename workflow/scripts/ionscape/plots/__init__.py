@@ -1,1 +1,0 @@
-"""Figures: pure functions from arrays to matplotlib figures. No module here imports torch."""

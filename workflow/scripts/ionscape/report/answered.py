@@ -1,0 +1,94 @@
+"""The scored samples, as their pages show them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ..evaluation.summary import nested_answers
+from ..evidence.combine import Reason
+from ..models.logits import Logits, probabilities_of, stack_oof
+from .sample_page import SamplePage
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The scored samples, as their pages show them.
+
+    Attributes:
+        ids, fold, side: of each; labels, members: names.
+        truth, probabilities: [n, labels]; per_model: probabilities [members, n, labels].
+        axis, limits: of the images.
+    """
+
+    ids: list[str]
+    fold: np.ndarray
+    side: np.ndarray
+    labels: list[str]
+    members: list[str]
+    truth: np.ndarray
+    probabilities: np.ndarray
+    per_model: np.ndarray
+    axis: str
+    limits: list[float] | None
+
+    @classmethod
+    def of_tables(
+        cls,
+        samples: pa.Table,
+        labels: list[str],
+        folds: dict[str, int],
+        members: list[str],
+        nested: pa.Table,
+        oof: pa.Table,
+        about: dict,
+    ) -> "Answered":
+        """The samples of nested.parquet, with its probabilities and, out of oof.parquet, those of each member.
+
+        Args:
+            folds: sample_id → fold; members: of the ensemble; about: the facts of an image file.
+
+        Raises:
+            InputError: a sample is missing, or its logits come from a fold that it does not validate.
+        """
+        ids, rows, truth, probabilities = nested_answers(samples, nested, labels)
+        logits = Logits.read(oof, labels)
+        chosen = [logits.models.index(name) for name in members]
+        per_model = probabilities_of(stack_oof(logits, ids, folds))[chosen]
+        fold, side = np.array([folds[sample] for sample in ids]), samples["side"].to_numpy()[rows].astype(np.int64)
+        axis = about["axis"], about["axis_range"]
+        return cls(ids, fold, side, labels, members, truth, probabilities, per_model, *axis)
+
+    def pages(
+        self, chosen: dict[int, int | None], images: np.ndarray, place: np.ndarray, reasons: dict[tuple[int, int], Reason]
+    ) -> list[SamplePage]:
+        """Pages of rows.
+
+        Args:
+            chosen: row → the label that it is shown for as a mistake, or None.
+            images: of the samples that are explained; place: row → row there; reasons: of all (row, label).
+        """
+        return [self.page(row, images[place[row]], reasons, mistake) for row, mistake in chosen.items()]
+
+    def page(self, row: int, image: np.ndarray, reasons: dict[tuple[int, int], Reason], mistake: int | None) -> SamplePage:
+        """A sample's page. ``reasons``: of all (row, label); ``mistake``: the label that it is shown for, or None."""
+        notes = []
+        if mistake is not None:
+            has = "has" if self.truth[row, mistake] > 0.5 else "does not have"
+            said = f"The ensemble says {self.probabilities[row, mistake]:.3f}."
+            notes = [f"Labelled: {has} {self.labels[mistake]}. {said}"]
+        mine = [(label, reason) for (of, label), reason in reasons.items() if of == row]
+        return SamplePage(
+            sample=self.ids[row],
+            source=f"Validated in fold {self.fold[row]}; answers and evidence are of models that did not see it.",
+            notes=notes,
+            labels=self.labels,
+            probabilities=self.probabilities[row],
+            members=self.members,
+            per_model=self.per_model[:, row],
+            truth=self.truth[row],
+            image=image,
+            axis=self.axis,
+            limits=self.limits,
+            reasons=sorted(mine, key=lambda entry: -self.probabilities[row, entry[0]]),
+        )

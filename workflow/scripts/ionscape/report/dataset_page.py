@@ -1,0 +1,70 @@
+"""The page of what is in a data set, and what is odd about it."""
+
+from html import escape
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ..data.check import Checked, Layout
+from .html import document, table
+
+#: Samples listed one by one on the check's page.
+LISTED = 30
+
+
+def check_page(checked: Checked, layout: Layout) -> str:
+    """The page of what is in a data set and what is odd about it, as HTML."""
+    samples, runs = checked.samples, checked.runs
+    splits = [entry.as_py() for entry in pc.unique(samples["split"])]
+    first = checked.labels[0]
+    counts = []
+    for split in splits:
+        part = samples.filter(pc.equal(samples["split"], split))
+        labelled = len(part) - part[first].null_count
+        counts.append([split, len(part), labelled, pc.sum(part["side"]).as_py(), f"{pc.sum(part['n_rows']).as_py():,}"])
+    positives = []
+    for label in checked.labels:
+        n = int(pc.sum(samples[label]).as_py() or 0)
+        share = n / max(1, len(samples) - samples[label].null_count)
+        bar = f'<span class="bar" style="width:{share * 20:.2f}rem"></span>'
+        positives.append([escape(label), n, f"{share:.1%}", bar])
+
+    ids = samples["sample_id"].to_pylist()
+    findings = []
+    for name, what in FINDINGS.items():
+        values = np.array([getattr(run, name) for run in runs])
+        if values.any():
+            worst = ids[int(values.argmax())]
+            findings.append([what, int((values > 0).sum()), f"{values.sum():,}", f"{worst} ({values.max():,})"])
+    low, high = np.array([(run.axis_low, run.axis_high) for run in runs]).T
+    facts = [
+        ["rows a run", *_spread(samples["n_rows"].to_numpy())],
+        [f"first {layout.columns['axis']}", *_spread(low)],
+        [f"last {layout.columns['axis']}", *_spread(high)],
+    ]
+    twins = [" = ".join(escape(sample) for sample in group) for group in checked.twins]
+    parts = [
+        "<h2>Samples</h2>",
+        table(["split", "samples", "labelled", "side flag", "rows"], counts),
+        "<h2>Labels</h2>",
+        table(["label", "positives", "share", ""], positives, raw=True),
+        "<h2>Ranges</h2>",
+        table(["", "smallest", "median", "largest"], facts),
+        "<h2>What is odd, and used as it is</h2>",
+        table(["finding", "runs", "in all", "most in"], findings) if findings else "<p>Nothing.</p>",
+        "<h2>Identical runs</h2>",
+        f"<p>{len(twins)} groups. {'; '.join(twins[:LISTED])}{' …' if len(twins) > LISTED else ''}</p>",
+    ]
+    return document(f"Data set {layout.root}", "".join(parts))
+
+
+FINDINGS = {
+    "missing": "empty cells, read as 0",
+    "negative": "negative intensities, summed as they are",
+    "outside": "rows with a mass out of range, left out",
+    "off_axis": "rows beyond the axis limits, left out",
+}
+
+
+def _spread(values: np.ndarray) -> list[str]:
+    return [f"{value:,.6g}" for value in (values.min(), np.median(values), values.max())]

@@ -1,0 +1,87 @@
+"""Answers for new runs as people get them: predictions.csv and a page a sample."""
+
+import csv
+import io
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from ..evidence.choice import explained_labels
+from ..evidence.combine import Folds, explain
+from ..files.atomic import atomic_folder
+from ..report.sample_page import SamplePage, write_pages
+from .export import Exported
+from .predict import Answers, fitted_members
+
+#: Runs whose evidence is held in memory at once.
+BLOCK = 256
+
+
+def predictions_csv(answers: Answers) -> str:
+    """The table of :meth:`.predict.Answers.table` as CSV, numbers with six digits."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    table = answers.table()
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in row.values()])
+    return stream.getvalue()
+
+
+def pages_of(exported: Exported, answers: Answers, threads: int, rows: np.ndarray) -> list[SamplePage]:
+    """The pages of some runs; the evidence is of the first fold's models, the others' is much alike.
+
+    Args:
+        threads: of the networks; rows: of runs that were answered for.
+    """
+    read = answers.read
+    chosen = {int(row): explained_labels(answers.probabilities[row]) for row in rows}
+    pairs = [(row, label) for row, labels in chosen.items() for label in labels]
+    place = np.full(len(read.runs), -1)
+    place[rows] = np.arange(len(rows))
+
+    def first_fold(name: str) -> Folds:
+        folds = fitted_members(exported, read, rows, name, threads)
+        return lambda: ((fitted, samples, place) for fitted, samples in islice(folds, 1))
+
+    weights = {name: [exported.ensemble["weights"][name][label] for label in answers.labels] for name in answers.members}
+    members = {name: first_fold(name) for name in answers.members}
+    reasons = explain(pairs, members, weights, read.images.shape[1:], lambda done, total: None)
+    of_row: dict[int, list] = {}
+    for (row, label), reason in zip(pairs, reasons, strict=True):
+        of_row.setdefault(row, []).append((label, reason))
+    return [
+        SamplePage(
+            sample=read.runs[row].sample_id,
+            source=f"{read.runs[row].file}. The evidence is of the first fold's models.",
+            notes=[f"Unlike the training data, or not known: {phrase}." for phrase in read.warnings[row]],
+            labels=answers.labels,
+            probabilities=answers.probabilities[row],
+            members=answers.members,
+            per_model=answers.per_model[:, row],
+            truth=None,
+            image=read.images[row],
+            axis=exported.facts["columns"]["axis"],
+            limits=exported.facts["grid"]["limits"],
+            reasons=of_row[row],
+        )
+        for row in chosen
+    ]
+
+
+def explain_answers(
+    exported: Exported, answers: Answers, target: str | Path, threads: int, progress: Callable[[int, int], None]
+) -> None:
+    """Writes the page of every run that was answered for, whole or not at all: evidence by blocks of runs, for memory.
+
+    Args:
+        threads: of the networks, and processes that draw; progress: called with (pages written, pages).
+    """
+    rows, written = answers.read.fine, 0
+    with atomic_folder(target) as folder:
+        for start in range(0, len(rows), BLOCK):
+            pages = pages_of(exported, answers, threads, rows[start : start + BLOCK])
+            write_pages(pages, folder, threads, lambda done, _, before=written: progress(before + done, len(rows)))
+            written += len(pages)

@@ -1,0 +1,102 @@
+"""One training step, as fast as the device allows: METHOD.md, Training."""
+
+import logging
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .device import autocast
+
+logger = logging.getLogger("ionscape")
+
+#: Steps of an input shape before it is captured: libraries choose their kernels and workspaces in the first ones.
+EAGER_STEPS = 3
+
+
+class Step:
+    """Forward, backward, clipping and AdamW on a batch; never waits for the device.
+
+    On a GPU the whole step of each input shape becomes a CUDA graph: networks such as HRNet launch thousands of kernels
+    a step, at batch 8 shorter than their launch. ``reference`` and recomputing steps are launched one by one.
+
+    Args:
+        network: on ``where``, channels-last; settings: ``weight_decay``, ``clip_gradient``; precision: resolved.
+        graphs: capture on a GPU.
+
+    Attributes:
+        total: sum of the losses since it was last set to 0, on the device.
+    """
+
+    def __init__(self, network: nn.Module, settings: dict, where: torch.device, precision: str, graphs: bool):
+        self.network, self.settings, self.where, self.precision = network, settings, where, precision
+        self.graphs: dict[torch.Size, tuple] | None = {} if graphs and where.type == "cuda" else None
+        capturable = self.graphs is not None
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(),
+            lr=torch.zeros((), device=where) if capturable else 0.0,
+            weight_decay=settings["weight_decay"],
+            fused=True,
+            capturable=capturable,
+        )
+        self.total = torch.zeros((), device=where)
+        self.seen: dict[torch.Size, int] = {}
+        self.pool = None
+        self.stream = torch.cuda.Stream(where) if capturable else None
+
+    def __call__(self, inputs: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
+        """Inputs [batch, …] and targets [batch, labels] on the device; rate: of this step."""
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        if self.graphs is None:
+            self._compute(inputs, targets)
+            return
+        seen = self.seen[inputs.shape] = self.seen.get(inputs.shape, 0) + 1
+        if seen <= EAGER_STEPS:  # on the capturing stream, as gradients remember the one that they are made on
+            self.stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.stream):
+                self._compute(inputs, targets)
+            torch.cuda.current_stream().wait_stream(self.stream)
+            return
+        if inputs.shape not in self.graphs:
+            self.graphs[inputs.shape] = self._capture(inputs, targets)
+        graph, static_inputs, static_targets = self.graphs[inputs.shape]
+        static_inputs.copy_(inputs)
+        static_targets.copy_(targets)
+        graph.replay()
+
+    def _compute(self, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+        loss = self.forward(inputs, targets)
+        self.backward(loss)
+        self.update()
+        self.total += loss.detach()
+
+    def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The batch's loss."""
+        with autocast(self.where, self.precision, cached=self.graphs is None):
+            logits = self.network(inputs)
+        return F.binary_cross_entropy_with_logits(logits.float(), targets)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """New gradients."""
+        self.optimizer.zero_grad()
+        loss.backward()
+
+    def update(self) -> None:
+        """Clipping and AdamW."""
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_gradient"])
+        self.optimizer.step()
+
+    def _capture(self, inputs: torch.Tensor, targets: torch.Tensor) -> tuple:
+        static_inputs, static_targets = inputs.clone(), targets.clone()
+        graph = torch.cuda.CUDAGraph()
+        self.optimizer.zero_grad()
+        torch.cuda.synchronize(self.where)
+        with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
+            self._compute(static_inputs, static_targets)
+        self.pool = graph.pool()
+        logger.info("captured the step of inputs %s as a CUDA graph", "×".join(map(str, inputs.shape)))
+        return graph, static_inputs, static_targets
