@@ -78,13 +78,13 @@ def test_ensembles_are_compared_and_results_become_a_table(finished, tmp_path):
     run = finished[0] / "results" / "quick"
     metrics = json.loads((run / "ensemble/metrics.json").read_text())
     nested, alone = metrics["ensemble_nested"]["log_loss"], metrics["models"]["events"]["log_loss"]
-    said = command("compare", str(run), "--models", "lightgbm", "events")
+    said = command("evaluation.comparison", str(run), "--models", "lightgbm", "events")
     assert f"{nested:.4f} and 0." in said
     assert f"{alone:.4f}" not in said.split(";")[0]  # it is of both models, as an ensemble
-    assert "gain +0.0000, 95 % interval +0.0000 … +0.0000" in command("compare", str(run), "--with", str(run))
+    assert "gain +0.0000, 95 % interval +0.0000 … +0.0000" in command("evaluation.comparison", str(run), "--with", str(run))
     page = tmp_path / "README.md"
     page.write_text("# Ours\n<!-- results of quick -->\n<!-- end -->\n")
-    command("results_table", str(page), str(run))
+    command("report.leaderboard", str(page), str(run))
     assert f"| **ensemble, nested** | {nested:.4f} |" in page.read_text()
     assert "\n| events" in page.read_text()
 

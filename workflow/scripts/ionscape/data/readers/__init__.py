@@ -1,4 +1,8 @@
-"""What instruments' software exports besides CSV: a reader a format."""
+"""Runs as instruments' software exports them: a module a format.
+
+In: a path. Out: retention time, m/z and intensity of each peak, float64. Raises InputError with the file and the way out.
+To add a format: a module with one function, and a line in READERS. A CSV is read by :mod:`.csv`, whatever its name.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
