@@ -1,4 +1,4 @@
-"""Two ensembles on the same samples: ``python -m ionscape.evaluation.comparison results/RUN --models NAME … | --with results/OTHER``."""
+"""Two ensembles on the same samples, compared sample by sample."""
 
 import argparse
 import sys
