@@ -9,11 +9,11 @@ from snakemake.exceptions import WorkflowError
 WORKFLOW = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from ionscape.config.load import load_config
+from ionscape.config.load import load
 from ionscape.data.folder import find_files
 from ionscape.errors import InputError
 from ionscape.files.versions import FORMATS
-from ionscape.models.family import FAMILIES
+from ionscape.models.family import families
 
 
 def say_ctrl_c(kind: type[BaseException], error: BaseException, trace) -> None:
@@ -27,21 +27,22 @@ def say_ctrl_c(kind: type[BaseException], error: BaseException, trace) -> None:
 sys.excepthook = say_ctrl_c
 
 try:
-    CONFIG = load_config(config, WORKFLOW / "schemas")
-    RESULTS = f"results/{CONFIG['run']}"
-    DATA = find_files(CONFIG["dataset"], f"{RESULTS}/data")
+    FAMILIES = families()
+    CONFIG = load(config, {name: known.settings for name, known in FAMILIES.items()})
+    RESULTS = f"results/{CONFIG.run}"
+    DATA = find_files(CONFIG.dataset, f"{RESULTS}/data")
     NEW = []
-    if CONFIG["model"] or CONFIG["new"]:
+    if CONFIG.model or CONFIG.new:
         from ionscape.serving.new_runs import find_new  # half a second: only where it is asked
 
-        NEW = find_new(CONFIG["model"], CONFIG["new"], CONFIG["predictions"])
+        NEW = find_new(CONFIG.model, CONFIG.new, CONFIG.predictions)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-config["gpu"] = CONFIG["gpu"]  # for train_fold's script: no param, as which device trains is no reason to train again
+config["gpu"] = CONFIG.gpu.model_dump()  # for train_fold's script: no param, as which device trains is no reason to train again
 
-MODELS = CONFIG["models"]
-PREDICTIONS = Path(CONFIG["predictions"]).as_posix()
+MODELS = CONFIG.models
+PREDICTIONS = Path(CONFIG.predictions).as_posix()
 REPORT = [
     f"{RESULTS}/check.html",
     f"{RESULTS}/report/labels.png",
@@ -50,21 +51,10 @@ REPORT = [
     f"{RESULTS}/report/samples",
     f"{RESULTS}/report/provenance.html",
 ]
-FOLDS = range(CONFIG["folds"]["count"])
-DATASET = CONFIG["dataset"]
-COLUMNS = {
-    "axis": DATASET["axis"]["column"] or DATASET["columns"]["time"],
-    "mass": DATASET["columns"]["mass"],
-    "intensity": DATASET["columns"]["intensity"],
-    "time": DATASET["columns"]["time"],
-}
-GRID = {
-    "masses": CONFIG["images"]["masses"],
-    "times": CONFIG["images"]["times"],
-    "drop_masses": CONFIG["images"]["drop_masses"],
-    "limits": DATASET["axis"]["limits"],
-    "statistic": CONFIG["images"]["statistic"],
-}
+FOLDS = range(CONFIG.folds.count)
+COLUMNS = CONFIG.dataset.run_columns
+SIDE = CONFIG.dataset.side and CONFIG.dataset.side.model_dump()
+GRID = {**CONFIG.images.model_dump(exclude={"shards"}), "limits": CONFIG.dataset.axis.limits}
 
 
 STARTED = time.time()
@@ -78,9 +68,9 @@ onstart:
     for job in workflow.dag.needrun_jobs():
         for output in job.output:
             workflow.persistence.cleanup_backup(Path(output))
-    if not CONFIG["model"]:  # `predict` trains nothing
+    if not CONFIG.model:  # `predict` trains nothing
         remove_unfinished(f"{RESULTS}/logs/config.json")
-        write_json(f"{RESULTS}/logs/config.json", CONFIG, "config")
+        write_json(f"{RESULTS}/logs/config.json", CONFIG.model_dump(), "config")
 
 
 onerror:
@@ -112,7 +102,7 @@ wildcard_constraints:
 
 
 scattergather:
-    shard=CONFIG["images"]["shards"],
+    shard=CONFIG.images.shards,
 
 
 def version(kind):
@@ -142,14 +132,14 @@ def models_folder(wildcards):
 
 def family(wildcards):
     """What is known of a model's family before it runs."""
-    return FAMILIES[MODELS[wildcards.model]["family"]]
+    return FAMILIES[MODELS[wildcards.model].family]
 
 
 def model_inputs(wildcards):
     """The table that a model is fitted on."""
     if family(wildcards).inputs == "features":
         return f"{RESULTS}/features.parquet"
-    return f"{RESULTS}/images/{normalization(MODELS[wildcards.model])}.parquet"
+    return f"{RESULTS}/images/{MODELS[wildcards.model].input_normalization}.parquet"
 
 
 def model_inputs_on_gpu(wildcards):
@@ -157,21 +147,16 @@ def model_inputs_on_gpu(wildcards):
     return model_inputs(wildcards) if family(wildcards).gpu else []
 
 
-def normalization(model):
-    """Of the images that a model is fitted on; some families scale them themselves."""
-    return model.get("normalization", "none")
-
-
 def normalizations():
     """The normalizations that some model uses."""
-    return sorted({normalization(model) for model in MODELS.values() if FAMILIES[model["family"]].inputs == "images"})
+    return sorted({one.input_normalization for one in MODELS.values() if FAMILIES[one.family].inputs == "images"})
 
 
 def exported_model(wildcards):
     """What identifies the exported folder that is to predict: no rule makes it, so that predicting never trains."""
-    if not CONFIG["model"]:
+    if not CONFIG.model:
         raise WorkflowError("predict: name an exported folder and runs: --config model=FOLDER new=FOLDER-OR-FILES")
-    return Path(CONFIG["model"], "model.json").as_posix()
+    return Path(CONFIG.model, "model.json").as_posix()
 
 
 def new_runs(wildcards):

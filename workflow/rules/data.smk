@@ -22,7 +22,7 @@ rule simulate_example:
         runtime=growing(10),
         gpu=0,
     params:
-        example=CONFIG["example"],
+        example=CONFIG.example.model_dump(),
         version=version("example"),
     message:
         "Simulating the example data set"
@@ -59,8 +59,8 @@ rule check_dataset:
     params:
         root=data_root,
         columns=COLUMNS,
-        side=DATASET["side"],
-        group=CONFIG["folds"]["group"],
+        side=SIDE,
+        group=CONFIG.folds.group,
         grid=GRID,
         version=[version("samples"), version("runs")],
     message:
@@ -73,7 +73,7 @@ rule assign_folds:
     input:
         samples=f"{RESULTS}/samples.parquet",
         folds=DATA.folds or [],
-        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet") if CONFIG["folds"]["alike"] else [],
+        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet") if CONFIG.folds.alike else [],
     output:
         update(f"{RESULTS}/folds.parquet"),
     log:
@@ -88,7 +88,7 @@ rule assign_folds:
         runtime=growing(10),
         gpu=0,
     params:
-        folds=CONFIG["folds"],
+        folds=CONFIG.folds.model_dump(),
         version=version("folds"),
     message:
         "Assigning the training samples to folds"

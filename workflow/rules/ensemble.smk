@@ -60,8 +60,8 @@ rule fit_ensemble:
         runtime=growing(30),
         gpu=0,
     params:
-        ensemble=CONFIG["ensemble"],
-        families={name: model["family"] for name, model in MODELS.items()},
+        ensemble=CONFIG.ensemble.model_dump(),
+        families={name: model.family for name, model in MODELS.items()},
         version=[version("logits"), version("ensemble"), version("metrics")],
     message:
         "Fitting the ensemble"

@@ -74,7 +74,7 @@ rule extract_features:
         runtime=growing(30),
         gpu=0,
     params:
-        features=CONFIG["features"],
+        features=CONFIG.features.model_dump(),
         version=version("features"),
     message:
         "Extracting per-mass statistics of all runs"

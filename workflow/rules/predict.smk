@@ -24,13 +24,13 @@ rule export:
         runtime=growing(30),
         gpu=0,
     params:
-        run=CONFIG["run"],
+        run=CONFIG.run,
         columns=COLUMNS,
         grid=GRID,
-        side=DATASET["side"],
-        features=CONFIG["features"],
-        models=MODELS,
-        folds=CONFIG["folds"]["count"],
+        side=SIDE,
+        features=CONFIG.features.model_dump(),
+        models={name: model.model_dump() for name, model in MODELS.items()},
+        folds=CONFIG.folds.count,
         trained=models_folder,
         version=version("export"),
     message:
@@ -58,8 +58,8 @@ rule predict:
         runtime=growing(120),
         gpu=1,
     params:
-        model=CONFIG["model"],
-        new=CONFIG["new"],
+        model=CONFIG.model,
+        new=CONFIG.new,
     message:
         "Answering for {params.new} with {params.model}"
     script:

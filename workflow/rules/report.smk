@@ -45,7 +45,7 @@ rule plot_data:
         runtime=growing(30),
         gpu=0,
     params:
-        samples=CONFIG["report"]["samples"],
+        samples=CONFIG.report.samples,
     message:
         "Drawing the data set"
     script:
@@ -156,7 +156,7 @@ rule plot_ensemble:
         runtime=growing(30),
         gpu=0,
     params:
-        families={name: model["family"] for name, model in MODELS.items()},
+        families={name: model.family for name, model in MODELS.items()},
     message:
         "Drawing the ensemble"
     script:
@@ -210,8 +210,8 @@ rule explain:
         runtime=growing(60),
         gpu=1,
     params:
-        report=CONFIG["report"],
-        features=CONFIG["features"],
+        report=CONFIG.report.model_dump(),
+        features=CONFIG.features.model_dump(),
         models=models_folder,
         version=version("evidence"),
     message:
@@ -243,7 +243,7 @@ rule provenance:
         gpu=0,
     params:
         results=results_folder,
-        config=CONFIG,
+        config=CONFIG.model_dump(),
         repository=workflow.basedir,
     message:
         "Writing down where the results come from"

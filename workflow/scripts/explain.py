@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ionscape.config.sections import Features
 from ionscape.evaluation.folds import folds_of
 from ionscape.evidence.choice import choose
 from ionscape.evidence.combine import explain
@@ -32,7 +33,7 @@ def main(job) -> None:
     choice = choose(scored.truth, scored.probabilities, shown["evidence"], shown["samples"], shown["mistakes"])
     pairs = choice.pairs(scored.probabilities)
     some, place = gather(pairs, scored.ids, job.input.images, scored.side, scored.truth)
-    models, fed = Path(job.params.models), (some, scored.fold, place, job.params.features, job.threads)
+    models, fed = Path(job.params.models), (some, scored.fold, place, Features(**job.params.features), job.threads)
     gpu = job.config["gpu"]
     with stoppable() as stopping, lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping):
         asked = {name: out_of_fold(models, name, *fed) for name in members}

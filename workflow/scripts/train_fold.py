@@ -12,6 +12,8 @@ from ionscape.jobs.progress import FitProgress
 from ionscape.jobs.script import door, logger
 from ionscape.jobs.signals import stoppable
 from ionscape.models.inputs import load_inputs, load_samples
+from ionscape.models.saved import settings_of
+from ionscape.training.context import FitContext
 
 
 def main(job) -> None:
@@ -22,18 +24,17 @@ def main(job) -> None:
         alone_in(folder, stopping),
         lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping) as device,
     ):
-        settings, fold = job.params.settings, int(job.wildcards.fold)
+        settings, fold = settings_of({"settings": job.params.settings}), int(job.wildcards.fold)
         checkpoint = folder / "checkpoint.safetensors"
         table, facts = read_table(job.input.samples, "samples")
         folds = folds_of(read_table(job.input.folds, "folds")[0])
-        ids, inputs, input_facts = load_inputs(job.input.inputs, settings["family"], settings.get("features"))
+        ids, inputs, input_facts = load_inputs(job.input.inputs, settings)
         samples, predict = load_samples(table, facts["labels"], ids, inputs)
         about = {"model": job.wildcards.model, "fold": fold, "host": socket.gethostname(), "gpu": device and device.uuid}
-        progress = FitProgress(settings.get("epochs"), Path(job.log[0]).with_suffix(".jsonl"), about)
-        result = train_fold(
-            samples, predict, folds, fold, facts["labels"], settings, job.threads, progress, checkpoint, stopping
-        )
-        save_fold(result, folder, job.wildcards.model, fold, facts["labels"], settings, input_facts)
+        progress = FitProgress(getattr(settings, "epochs", None), Path(job.log[0]).with_suffix(".jsonl"), about)
+        context = FitContext(facts["labels"], job.threads, progress, checkpoint, stopping)
+        result = train_fold(samples, predict, folds, fold, settings, context)
+        save_fold(result, folder, job.wildcards.model, fold, input_facts)
         progress.finished()
         if not stopping():  # else Snakemake takes the outputs for unfinished, and asks for them again
             checkpoint.unlink(missing_ok=True)

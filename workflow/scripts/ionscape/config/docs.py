@@ -1,31 +1,37 @@
-"""docs/config.md: the reference of the configuration, made of its schema (``make docs``)."""
+"""What is made of the settings (``make docs``): their reference, and a JSON schema for editors."""
 
-import sys
-from pathlib import Path
+import json
 
 import yaml
 
-from ..files.atomic import write_text
+from .base import schema_of, types_of
+from .load import Families
+from .sections import Sections
 
 HEADER = """# Configuration reference
 
-Made of `workflow/schemas/config.schema.yaml` by `make docs`; `config.yaml` and `resources/presets/` need to say only what
+Made of the settings by `make docs`; `config.yaml` and `resources/presets/` need to say only what
 differs from the defaults. Any key can be set on the command line too: `--config run=NAME 'dataset={root: FOLDER}'`.
 
 """
+
+#: What `models` holds; which keys a model has, its family says.
+MODELS = {
+    "type": "object",
+    "minProperties": 1,
+    "description": "One entry a model; the key is its name everywhere, `family` its kind.",
+}
 
 
 def _type(schema: dict) -> str:
     if "enum" in schema:
         return " \\| ".join(f"`{value}`" for value in schema["enum"])
-    kinds = schema.get("type", "any")
-    kinds = [kinds] if isinstance(kinds, str) else kinds
     bounds = [
         f"{sign} {schema[key]}"
         for key, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
         if key in schema
     ]
-    return " or ".join(kinds) + (f", {', '.join(bounds)}" if bounds else "")
+    return " or ".join(types_of(schema)) + (f", {', '.join(bounds)}" if bounds else "")
 
 
 def _default(schema: dict) -> str:
@@ -45,22 +51,39 @@ def _rows(properties: dict, prefix: str = "") -> list[str]:
     return rows
 
 
-def reference(schema: dict) -> str:
-    """The schema as Markdown: a table of all keys, then one of each model family's settings."""
+def reference(families: Families) -> str:
+    """The settings as Markdown: a table of all keys, then one of each model family's."""
     table = "| key | type | default | meaning |\n|---|---|---|---|\n"
-    sections = {key: value for key, value in schema["properties"].items() if key != "defaults"}
-    parts = [HEADER, "## Keys\n\n", table, "\n".join(_rows(sections)), "\n"]
-    for family, settings in schema["$defs"].items():
+    properties = schema_of(Sections)["properties"] | {"models": MODELS}
+    parts = [HEADER, "## Keys\n\n", table, "\n".join(_rows(properties)), "\n"]
+    for family, settings in families.items():
+        schema = schema_of(settings)
+        own = {key: value for key, value in schema["properties"].items() if key != "family"}
         parts += [
-            f"\n## Models of family `{family}`\n\n{settings['description']}\nKeys of `models.NAME`; "
+            f"\n## Models of family `{family}`\n\n{schema['description']}\nKeys of `models.NAME`; "
             f"`defaults.{family}` sets them for all models of the family.\n\n",
             table,
-            "\n".join(_rows(settings["properties"])),
+            "\n".join(_rows(own)),
             "\n",
         ]
     return "".join(parts)
 
 
-if __name__ == "__main__":
-    content = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    write_text(sys.argv[2], reference(content))
+def editor_schema(families: Families) -> str:
+    """The JSON schema of a whole configuration, for editors that complete and check YAML while it is written."""
+    sections = schema_of(Sections)
+    models = [schema_of(settings) for settings in families.values()]
+    defaults = {name: schema_of(settings) for name, settings in families.items()}
+    of_model = {"oneOf": [{**schema, "required": ["family"]} for schema in models]}
+    content = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of ionscape",
+        **sections,
+        "properties": {
+            **sections["properties"],
+            "defaults": {"type": "object", "additionalProperties": False, "properties": defaults},
+            "models": {**MODELS, "additionalProperties": of_model},
+        },
+        "required": ["models"],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

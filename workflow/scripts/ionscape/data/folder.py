@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config.sections import Dataset
 from ..errors import InputError
 from ..files.paths import resolve_inside
 
@@ -32,20 +33,19 @@ class DataFolder:
     folds: str | None
 
 
-def find_files(dataset: dict, example: str) -> DataFolder:
+def find_files(dataset: Dataset, example: str) -> DataFolder:
     """The files of the configured data set. Its folder may be anywhere, its files are in it.
 
     Args:
-        dataset: the config's ``dataset``.
         example: folder of the embedded example, used when ``root`` is null.
 
     Raises:
         InputError: the folder or one of its files is missing, or a file is elsewhere; names the config's key.
     """
-    if dataset["root"] is None:
+    if dataset.root is None:
         for key, name in EXAMPLE.items():
-            if dataset[key] != name:
-                raise InputError(f"dataset.{key}: {dataset[key]!r} is of a data set; name its folder by dataset.root")
+            if (found := getattr(dataset, key)) != name:
+                raise InputError(f"dataset.{key}: {found!r} is of a data set; name its folder by dataset.root")
         root = Path(example)
         return DataFolder(
             root=str(root),
@@ -54,7 +54,7 @@ def find_files(dataset: dict, example: str) -> DataFolder:
             submission_format=str(root / EXAMPLE["submission_format"]),
             folds=None,
         )
-    root = Path(os.path.expanduser(dataset["root"]))
+    root = Path(os.path.expanduser(dataset.root))
     if not os.path.isdir(root):
         raise InputError(
             f"dataset.root: {str(root)!r} is not a folder (looked in {Path.cwd()}); put the data there, or name its "
@@ -73,14 +73,14 @@ def find_files(dataset: dict, example: str) -> DataFolder:
             raise InputError(f"dataset.{key}: {path}: no such file")
         return path
 
-    labels = dataset["labels"] or [name for name in DEFAULT_LABELS if os.path.exists(root / name)]
+    labels = dataset.labels or [name for name in DEFAULT_LABELS if os.path.exists(root / name)]
     if not labels:
         raise InputError(f"dataset.labels: {root} has neither {' nor '.join(DEFAULT_LABELS)}; name the label files")
-    submission = place("submission_format", dataset["submission_format"])
+    submission = place("submission_format", dataset.submission_format)
     return DataFolder(
         root=str(root),
-        metadata=existing("metadata", dataset["metadata"]),
+        metadata=existing("metadata", dataset.metadata),
         labels=[existing("labels", name) for name in labels],
         submission_format=submission if os.path.exists(submission) else None,
-        folds=existing("folds", dataset["folds"]) if dataset["folds"] else None,
+        folds=existing("folds", dataset.folds) if dataset.folds else None,
     )

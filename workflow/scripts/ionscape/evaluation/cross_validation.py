@@ -1,20 +1,20 @@
 """One model on one fold: who trains, who validates, who is predicted."""
 
 import hashlib
-import importlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
 
+from ..config.model_settings import ModelSettings
 from ..data.samples import Samples
 from ..files.artifact import write_table
-from ..models.family import FAMILIES
+from ..models.family import families
+from ..models.fitted import FittedModel
 from ..models.logits import logit_table, probabilities_of
+from ..training.context import FitContext
 from .folds import split_fold
 from .metrics import log_loss
 
@@ -30,7 +30,7 @@ class FoldResult:
         log_loss: of ``oof``.
     """
 
-    model: object
+    model: FittedModel
     validation: list[str]
     predicted: list[str]
     oof: np.ndarray
@@ -43,45 +43,36 @@ def train_fold(
     predict: np.ndarray,
     folds: dict[str, int],
     fold: int,
-    labels: list[str],
-    settings: dict,
-    threads: int,
-    progress: Callable[[dict], None],
-    checkpoint: Path | None = None,
-    stopping: Callable[[], str | None] = lambda: None,
+    settings: ModelSettings,
+    context: FitContext,
 ) -> FoldResult:
     """Fits a model on all folds but one, and predicts that one and the test samples.
 
     Args:
         samples: all samples, in the order of samples.parquet; predict: bool [n].
-        settings: of one model, ``family`` included.
-        progress: called with a row of the family's history.
-        checkpoint: file that a family with epochs keeps its state in; stopping: why to stop, asked between steps.
 
     Raises:
         Interrupted: it was told to stop.
     """
     rows, held_out = split_fold(list(samples.ids), folds, fold)
     validation, test = samples.take(held_out), samples.take(predict)
-    family: ModuleType = importlib.import_module(FAMILIES[settings["family"]].module)
-    model = family.Model.fit(samples.take(rows), validation, labels, settings, threads, progress, checkpoint, stopping)
+    model = families()[settings.family].model().fit(samples.take(rows), validation, settings, context)
     loss = log_loss(validation.labels, probabilities_of(model.validation_logits))
     return FoldResult(model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss)
 
 
-def save_fold(
-    result: FoldResult, folder: Path, model: str, fold: int, labels: list[str], settings: dict, inputs: dict
-) -> None:
+def save_fold(result: FoldResult, folder: Path, model: str, fold: int, inputs: dict) -> None:
     """Writes ``weights.safetensors``, ``model.json``, ``history.parquet``, ``test.parquet`` and ``oof.parquet``.
 
     Args:
-        model, fold: which one it is, for the files' metadata; settings: what it was fitted with.
+        model, fold: which one it is, for the files' metadata.
         inputs: facts of the images or features that it was fitted on, for who predicts with it.
     """
+    settings, labels = result.model.settings, result.model.labels
     about = {
         "model": model,
         "fold": fold,
-        "seed": settings.get("seed"),
+        "seed": getattr(settings, "seed", None),
         "config_hash": config_hash(settings),
         "best_epoch": result.model.best_epoch,
         "log_loss": result.log_loss,
@@ -92,9 +83,9 @@ def save_fold(
     write_table(logit_table(result.validation, labels, result.oof), folder / "oof.parquet", "logits", **about)
 
 
-def config_hash(settings: dict) -> str:
+def config_hash(settings: ModelSettings) -> str:
     """A short name of the settings: SHA-256 of their sorted JSON, 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(settings.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def history_table(history: list[dict]) -> pa.Table:

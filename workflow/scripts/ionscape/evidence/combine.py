@@ -7,9 +7,10 @@ import numpy as np
 
 from ..data.samples import Samples
 from ..models.evidence import Evidence
+from ..models.fitted import FittedModel
 
 #: A member's fitted models: each with samples, and for every row of the pairs its row there, or −1 where it has no say.
-Folds = Callable[[], Iterator[tuple[object, Samples, np.ndarray]]]
+Folds = Callable[[], Iterator[tuple[FittedModel, Samples, np.ndarray]]]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config.sections import Features
 from ..data.samples import Samples
 from ..images.store import load_some
+from ..models.fitted import FittedModel
 from ..models.inputs import inputs_of
 from ..models.registry import load_fold
 from ..training.device import set_up
@@ -30,21 +32,21 @@ def gather(
 
 
 def out_of_fold(
-    models: Path, name: str, samples: Samples, fold: np.ndarray, place: np.ndarray, features: dict, threads: int
+    models: Path, name: str, samples: Samples, fold: np.ndarray, place: np.ndarray, features: Features, threads: int
 ) -> Folds:
     """A member's folds for :func:`.explain.explain`: each has a say on the samples that it validates, and on no other.
 
     Args:
         models: ``results/{run}/models``; name: of the member.
         samples: the chosen ones, their inputs images after METHOD step 3; place: scored row → row there, or −1.
-        fold: of each scored row; features: the config's ``features``; threads: of networks that are in no reference mode.
+        fold: of each scored row; features: the configuration's; threads: of networks that are in no reference mode.
     """
 
-    def folds() -> Iterator[tuple[object, Samples, np.ndarray]]:
+    def folds() -> Iterator[tuple[FittedModel, Samples, np.ndarray]]:
         fed = None
         for one in np.unique(fold):
             fitted = load_fold(models / name / f"fold{one}")
-            set_up(getattr(fitted, "precision", "reference"), threads, 0)
+            set_up(fitted.precision, threads, 0)
             if fed is None:
                 inputs = inputs_of(samples.inputs, fitted.settings, features)
                 fed = Samples(samples.ids, inputs, samples.side, samples.labels)

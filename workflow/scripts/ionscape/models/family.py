@@ -1,6 +1,16 @@
-"""The model families, without importing any of them: what the rules need to know before a job starts."""
+"""A model family: what the rules and the configuration need to know of it, without importing what it is made of."""
 
+import importlib
+import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..config.model_settings import ModelSettings
+
+if TYPE_CHECKING:
+    from .fitted import FittedModel
 
 
 @dataclass(frozen=True)
@@ -8,25 +18,26 @@ class Family:
     """A kind of model.
 
     Attributes:
-        module: where its class ``Model`` is, for the job to import.
+        settings: class of its settings.
+        model: imports and returns its class of fitted models, for the job; nothing heavy is imported before.
         inputs: ``images`` or ``features``: which table it is fitted on.
         gpu: GPUs that one job wants.
         threads: CPU threads that one job can use.
         mem_mb, runtime: memory (MB) and time (minutes) that one job asks for.
     """
 
-    module: str
-    inputs: str
-    gpu: int
-    threads: int
-    mem_mb: int
-    runtime: int
+    settings: type[ModelSettings]
+    model: Callable[[], "type[FittedModel]"]
+    inputs: Literal["images", "features"]
+    gpu: int = 0
+    threads: int = 1
+    mem_mb: int = 4000
+    runtime: int = 60
 
 
-FAMILIES = {
-    "image": Family("ionscape.models.image.model", "images", gpu=1, threads=1, mem_mb=4000, runtime=240),
-    "sequence": Family("ionscape.models.sequence.model", "images", gpu=1, threads=1, mem_mb=4000, runtime=120),
-    "kernel": Family("ionscape.models.kernel.model", "images", gpu=0, threads=1, mem_mb=4000, runtime=60),
-    "library": Family("ionscape.models.library.model", "images", gpu=0, threads=1, mem_mb=4000, runtime=60),
-    "table": Family("ionscape.models.table.model", "features", gpu=0, threads=1, mem_mb=4000, runtime=60),
-}
+@cache
+def families() -> dict[str, Family]:
+    """Every family, by its name: that of its folder in this package, whose ``family.py`` has it as FAMILY."""
+    package: Any = importlib.import_module(__package__)
+    names = [entry.name for entry in pkgutil.iter_modules(package.__path__) if entry.ispkg]
+    return {name: importlib.import_module(f"{__package__}.{name}.family").FAMILY for name in names}

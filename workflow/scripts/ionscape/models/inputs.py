@@ -3,6 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
+from ..config.model_settings import ModelSettings
+from ..config.sections import Features
 from ..data.samples import Samples
 from ..errors import InputError
 from ..files.artifact import read_table
@@ -10,28 +12,29 @@ from ..files.vectors import vectors
 from ..images.features import extract_features, prepare
 from ..images.normalization import normalize
 from ..images.store import load_images
-from .family import FAMILIES
+from .family import families
 
 
-def load_inputs(path: str, family: str, groups: list[str] | None) -> tuple[list[str], np.ndarray, dict]:
-    """A family's inputs: (sample_ids, float32 array, facts of the file). ``groups`` names the features to take."""
-    if FAMILIES[family].inputs == "images":
+def load_inputs(path: str, settings: ModelSettings) -> tuple[list[str], np.ndarray, dict]:
+    """What a model is fitted on: (sample_ids, float32 array, facts of the file)."""
+    if families()[settings.family].inputs == "images":
         return load_images(path)
+    groups = settings.input_features
     table, facts = read_table(path, "features", columns=["sample_id", *groups])
     return table["sample_id"].to_pylist(), np.hstack([vectors(table[group]) for group in groups]), facts
 
 
-def inputs_of(images: np.ndarray, settings: dict, features: dict) -> np.ndarray:
+def inputs_of(images: np.ndarray, settings: ModelSettings, features: Features) -> np.ndarray:
     """What a model is fed of images [n, masses, times] after METHOD step 3: normalized, or features [n, columns].
 
     Args:
-        settings: of the model; features: the config's ``features``.
+        settings: of the model; features: the configuration's.
     """
-    if FAMILIES[settings["family"]].inputs == "images":
-        return normalize(images, settings.get("normalization", "none"))
-    prepared = prepare(images, features["background"], features["smoothing"])
-    groups = extract_features(prepared, features["bands"], features["floor"])
-    return np.hstack([groups[name] for name in settings["features"]])
+    if families()[settings.family].inputs == "images":
+        return normalize(images, settings.input_normalization)
+    prepared = prepare(images, features.background, features.smoothing)
+    groups = extract_features(prepared, features.bands, features.floor)
+    return np.hstack([groups[name] for name in settings.input_features])
 
 
 def load_samples(table: pa.Table, labels: list[str], ids: list[str], inputs: np.ndarray) -> tuple[Samples, np.ndarray]:

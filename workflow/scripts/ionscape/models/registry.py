@@ -1,27 +1,27 @@
 """Fitted models by the name of their family."""
 
-import importlib
 from pathlib import Path
 
 from safetensors import SafetensorError
 
 from ..errors import InputError
 from ..files.artifact import read_json
-from .family import FAMILIES
-from .saved import FACTS
+from .family import families
+from .fitted import FittedModel
+from .saved import FACTS, settings_of
 
 
-def load_fold(folder: Path) -> object:
-    """The fitted model that :func:`save_fold` wrote: of its family, with ``logits`` and ``evidence``.
+def load_fold(folder: Path) -> FittedModel:
+    """The fitted model that a training wrote, of its family.
 
     Raises:
         InputError: missing or damaged files, or an unknown family.
     """
-    settings = read_json(folder / FACTS, "model").get("settings", {})
-    family = FAMILIES.get(settings.get("family"))
-    if family is None:
-        raise InputError(f"{folder / FACTS}: is of no family that is known here: {settings.get('family')!r}")
-    model = importlib.import_module(family.module).Model
+    try:
+        settings = settings_of(read_json(folder / FACTS, "model"))
+    except InputError as error:
+        raise InputError(str(error) if str(folder) in str(error) else f"{folder / FACTS}: {error}") from error
+    model = families()[settings.family].model()
     try:
         return model.load(folder)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:

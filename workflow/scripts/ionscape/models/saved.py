@@ -4,10 +4,15 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from ..config.messages import problems_of
+from ..config.model_settings import ModelSettings
 from ..errors import InputError
 from ..files.artifact import read_json, write_json
 from ..files.atomic import atomic
 from ..files.versions import FORMATS
+from .family import families
 
 #: Name of the weights in a model's folder, and of the rest.
 WEIGHTS, FACTS = "weights.safetensors", "model.json"
@@ -41,3 +46,21 @@ def read_facts(folder: Path) -> dict:
     if digest != facts["weights_sha256"]:
         raise InputError(f"{folder / WEIGHTS}: is not the one of {FACTS}; run rule {FORMATS['model'][1]} again")
     return facts
+
+
+def settings_of(facts: dict) -> ModelSettings:
+    """The settings that model.json tells, of their family's class; keys that came later have their defaults.
+
+    Raises:
+        InputError: of no family that is known here, or not what the family's settings are.
+    """
+    told = dict(facts.get("settings", {}))
+    name = told.get("family")
+    if name not in families():
+        raise InputError(f"is of no family that is known here: {name!r}")
+    settings, seed = families()[name].settings, told.pop("seed", None)  # the run's seed is added: it may exceed the bounds
+    try:
+        made = settings.model_validate(told)
+    except ValidationError as error:
+        raise InputError("; ".join(problems_of(error, settings, ("settings",)))) from error
+    return made if seed is None else made.model_copy(update={"seed": seed})

@@ -1,26 +1,87 @@
 """Whether an exported folder, which may be anybody's, says what one says, before anything that it names is opened."""
 
-import json
-from functools import cache
-from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-import yaml
+from pydantic import Field, ValidationError, model_validator
 
-from ..config.load import violations
+from ..config.base import Settings
+from ..config.messages import problems_of
+from ..config.sections import Features, Name, Range, Side, Unique
+from ..models.family import families
+from ..models.image.family import backbones
 
-SCHEMAS = Path(__file__).parents[3] / "schemas"
-
-NUMBER = {"type": "number"}
-RANGE = {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}
-FOLDS = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 1000}, "minItems": 1, "maxItems": 1000}
+Text = Annotated[str, Field(min_length=1)]
 
 
-def _object(properties: dict, extra: bool = True) -> dict:
-    return {"type": "object", "required": list(properties), "properties": properties, "additionalProperties": extra}
+class RunColumns(Settings):
+    """Names of a run's columns."""
+
+    axis: str
+    mass: str
+    intensity: str
+    time: str
 
 
-def _by_name(values: dict, **names: dict) -> dict:
-    return {"type": "object", "minProperties": 1, "maxProperties": 10_000, "additionalProperties": values, **names}
+class GridFacts(Settings):
+    """The cells of an image, within the configuration's bounds."""
+
+    masses: int = Field(ge=16, le=4096)
+    times: int = Field(ge=16, le=4096)
+    drop_masses: list[Annotated[int, Field(ge=0, le=100_000)]]
+    limits: Range | None
+    statistic: Literal["sum", "mean"]
+
+
+class Facts(Settings):
+    """model.json of an exported folder, without its format and version."""
+
+    run: str
+    labels: Annotated[list[Text], Field(min_length=1, max_length=10_000), Unique]
+    columns: RunColumns
+    grid: GridFacts
+    side: Side | None
+    features: Features
+    known: Annotated[dict[str, dict[str, Range]], Field(min_length=1)]
+    trained_on: int
+    members: Annotated[
+        dict[Name, Annotated[list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=1, max_length=1000)]],
+        Field(min_length=1, max_length=10_000),
+    ]
+    files: Annotated[dict[str, str], Field(min_length=1, max_length=100_000)]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if len({tuple(ranges) for ranges in self.known.values()}) > 1:
+            raise ValueError("known: the groups have different facts")
+        if self.grid.times % self.features.bands:
+            raise ValueError("features.bands: does not divide grid.times")
+        return self
+
+
+class BlendFacts(Settings):
+    """What of ensemble.json an answer needs."""
+
+    members: Annotated[list[str], Field(min_length=1), Unique]
+    weights: dict[str, dict[str, float]]
+    bias: dict[str, float]
+    clip: float = Field(gt=0, lt=0.5)
+
+
+class ModelFacts(Settings):
+    """What of a member's own model.json can be told without its family."""
+
+    settings: dict[str, Any]
+    labels: list[str]
+    shape: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=3)] = Field([1, 1])
+
+
+def _checked(settings: type[Settings], facts: dict, where: str, known_only: bool = True) -> list[str]:
+    given = {key: value for key, value in facts.items() if known_only is False or key in settings.model_fields}
+    try:
+        settings.model_validate(given)
+    except ValidationError as error:
+        return problems_of(error, settings, (where,))
+    return []
 
 
 def strange_facts(facts: dict, ensemble: dict) -> list[str]:
@@ -29,44 +90,19 @@ def strange_facts(facts: dict, ensemble: dict) -> list[str]:
     Args:
         facts: model.json, of our format and version; ensemble: ensemble.json.
     """
-    keys = _config()["properties"]
-    text, images, dataset = {"type": "string"}, keys["images"]["properties"], keys["dataset"]["properties"]
-    limits = dataset["axis"]["properties"]["limits"]
-    grid = _object(
-        {**{name: images[name] for name in ("masses", "times", "drop_masses", "statistic")}, "limits": limits}, extra=False
-    )
-    model = {
-        "run": text,
-        "labels": {
-            "type": "array",
-            "items": {**text, "minLength": 1},
-            "minItems": 1,
-            "maxItems": 10_000,
-            "uniqueItems": True,
-        },
-        "columns": _object(dict.fromkeys(("axis", "mass", "intensity", "time"), text), extra=False),
-        "grid": grid,
-        "side": dataset["side"],
-        "features": _object(keys["features"]["properties"], extra=False),
-        "known": _by_name(_by_name(RANGE)),
-        "trained_on": {"type": "integer"},
-        "members": _by_name(FOLDS, propertyNames=keys["models"]["propertyNames"]),
-        "files": _by_name(text),
-    }
-    if problems := violations(facts, _object(model), "model.json"):
+    if problems := [*_checked(Facts, facts, "model.json"), *_checked(BlendFacts, ensemble, "ensemble.json")]:
         return problems
-    labels = _object(dict.fromkeys(facts["labels"], NUMBER), extra=False)
-    blend = {
-        "members": {"type": "array", "items": {"enum": list(facts["members"])}, "minItems": 1, "uniqueItems": True},
-        "weights": _object(dict.fromkeys(facts["members"], labels)),
-        "bias": labels,
-        "clip": keys["ensemble"]["properties"]["clip"],
-    }
-    problems = violations(ensemble, _object(blend), "ensemble.json")
-    if len({tuple(ranges) for ranges in facts["known"].values()}) > 1:
-        problems.append("model.json.known: the groups have different facts")
-    if facts["grid"]["times"] % facts["features"]["bands"]:
-        problems.append("model.json.features.bands: does not divide grid.times")
+    members, labels = facts["members"], facts["labels"]
+    problems = [
+        f"ensemble.json.members.{place}: found {name!r}, allowed: {', '.join(members)}"
+        for place, name in enumerate(ensemble["members"])
+        if name not in members
+    ]
+    numbers = {"weights": members, **{f"weights.{name}": labels for name in ensemble["weights"]}, "bias": labels}
+    for place, wanted in numbers.items():
+        key, _, name = place.partition(".")
+        found = ensemble[key][name] if name else ensemble[key]
+        problems += [f"ensemble.json.{place}: key {one!r} is missing" for one in wanted if one not in found]
     return problems
 
 
@@ -76,28 +112,14 @@ def strange_model(facts: dict, where: str) -> list[str]:
     Args:
         where: it is, for the messages.
     """
-    shape = {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 4096}, "minItems": 2, "maxItems": 3}
-    labels = {"type": "array", "items": {"type": "string"}}
-    outline = {"type": "object", "required": ["settings", "labels"], "properties": {"shape": shape, "labels": labels}}
-    families = _config()["$defs"]
-    family = {"settings": {"type": "object", "required": ["family"], "properties": {"family": {"enum": list(families)}}}}
-    if problems := violations(facts, {**outline, "properties": {**outline["properties"], **family}}, where):
+    if problems := _checked(ModelFacts, facts, where):
         return problems
-    settings = {key: value for key, value in facts["settings"].items() if key not in ("family", "seed")}  # run's seed added
-    problems = violations(settings, families[facts["settings"]["family"]], f"{where}.settings")
-    backbone = settings.get("backbone", "")
-    if not problems and backbone and backbone.partition(".")[0] not in _backbones():
-        problems.append(
-            f"{where}.settings.backbone: {backbone!r} is no model of timm's own"
-        )  # others are fetched from a hub
+    told, place = facts["settings"], f"{where}.settings"
+    if told.get("family") not in families():
+        return [f"{place}.family: found {told.get('family')!r}, allowed: {', '.join(families())}"]
+    given = {key: value for key, value in told.items() if key != "seed"}  # the run's seed is added
+    problems = _checked(families()[told["family"]].settings, given, place, known_only=False)
+    backbone = told.get("backbone") or ""
+    if not problems and backbone and backbone.partition(".")[0] not in backbones()["models"]:
+        problems.append(f"{place}.backbone: {backbone!r} is no model of timm's own")  # others are fetched from a hub
     return problems
-
-
-@cache
-def _backbones() -> dict:
-    return json.loads((SCHEMAS / "backbones.json").read_text(encoding="utf-8"))["models"]
-
-
-@cache
-def _config() -> dict:
-    return yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8"))

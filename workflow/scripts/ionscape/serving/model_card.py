@@ -4,7 +4,7 @@ import importlib.metadata
 import importlib.util
 import re
 
-from ..config.load import WEIGHT_PACKAGES
+from ..models.image.family import WEIGHT_PACKAGES
 
 CARD = """# {run}: which compound families are in a sample
 

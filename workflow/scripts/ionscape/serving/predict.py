@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ..config.sections import Features
 from ..data.samples import Samples
 from ..errors import InputError
 from ..evaluation.blending import blend_of
 from ..evaluation.selection import average_folds
+from ..models.fitted import FittedModel
 from ..models.inputs import inputs_of
 from ..models.registry import load_fold
 from ..training.device import set_up
@@ -90,7 +92,7 @@ def predict(
 
 def fitted_members(
     exported: Exported, read: ReadRuns, rows: np.ndarray, name: str, threads: int
-) -> Iterator[tuple[object, Samples]]:
+) -> Iterator[tuple[FittedModel, Samples]]:
     """Each fold's fitted model of a member, and these runs, which have no problem, as it wants them.
 
     Raises:
@@ -104,8 +106,8 @@ def fitted_members(
         fitted = load_fold(exported.model(name, fold))
         if fitted.labels != exported.facts["labels"]:
             raise InputError(f"{exported.model(name, fold)}: was fitted to other labels than the ensemble")
-        set_up(getattr(fitted, "precision", "reference"), threads, 0)
+        set_up(fitted.precision, threads, 0)
         if samples is None:
-            inputs = inputs_of(read.images[rows], fitted.settings, exported.facts["features"])
+            inputs = inputs_of(read.images[rows], fitted.settings, Features(**exported.facts["features"]))
             samples = Samples(ids, inputs, side, unknown)
         yield fitted, samples

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from ..data.samples import Samples
+from .settings import NetworkSettings
 
 
 def smooth_labels(labels: torch.Tensor, smoothing: float) -> torch.Tensor:
@@ -20,26 +21,34 @@ class Batches:
 
     Args:
         samples: the training part, images after METHOD step 5.
-        settings: a model's settings.
+        settings: of the model.
         where: the device of the batches.
         resident: all images stay on the device; else in page-locked memory, and each batch is copied ahead of its step.
     """
 
-    def __init__(self, samples: Samples, settings: dict, where: torch.device, resident: bool = True):
+    def __init__(self, samples: Samples, settings: NetworkSettings, where: torch.device, resident: bool = True):
         images = torch.from_numpy(samples.inputs)
         self.images = images.to(where) if resident else images.pin_memory()
         self.side = torch.from_numpy(samples.side).to(where)
         self.labels = torch.from_numpy(samples.labels).to(where)
         self.settings, self.where, self.resident = settings, where, resident
-        self.generator = torch.Generator().manual_seed(settings["seed"])
+        self.generator = torch.Generator().manual_seed(settings.seed)
 
     def __len__(self) -> int:
         """Steps of an epoch; the last partial batch is dropped."""
-        return len(self.images) // self.settings["batch_size"]
+        return len(self.images) // self.settings.batch_size
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Where the drawing stands, for a checkpoint."""
+        return {"random/batches": self.generator.get_state()}
+
+    def load_state_dict(self, tensors: dict[str, torch.Tensor]) -> None:
+        """The reverse of :meth:`state_dict`."""
+        self.generator.set_state(tensors["random/batches"])
 
     def epoch(self, skip: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yields (inputs, smoothed labels [batch, labels]) on the device, leaving out the first ``skip`` steps."""
-        steps, size = len(self), self.settings["batch_size"]
+        steps, size = len(self), self.settings.batch_size
         rows = torch.randperm(len(self.images), generator=self.generator)[: steps * size].view(steps, size)
         drawn = {"rows": rows, **self.draw(rows.shape)}
         there = {name: values.to(self.where) for name, values in drawn.items()}
@@ -47,7 +56,7 @@ class Batches:
             batch = {name: values[step] for name, values in there.items()}
             batch |= {f"{name} here": values[step] for name, values in drawn.items()}
             inputs, labels = self.augmented(batch)
-            yield inputs, smooth_labels(labels, self.settings["label_smoothing"])
+            yield inputs, smooth_labels(labels, self.settings.label_smoothing)
 
     def take(self, batch: dict[str, torch.Tensor], rows: str) -> torch.Tensor:
         """The images [batch, masses, times] of the samples that this draw names."""

@@ -15,18 +15,24 @@ from safetensors.torch import save_file
 from ..data.samples import Samples
 from ..files.atomic import atomic
 from ..files.versions import FORMATS
+from .settings import NetworkSettings
 
 logger = logging.getLogger("ionscape")
 
 
-def training_key(settings: dict, labels: list[str], training: Samples, validation: Samples) -> str:
+def training_key(settings: NetworkSettings, labels: list[str], training: Samples, validation: Samples) -> str:
     """Names what a training is made of: a checkpoint of another key is of no use to it. SHA-256, 64 hexadecimal digits."""
-    digest = hashlib.sha256(json.dumps([settings, labels, FORMATS["checkpoint"][0]], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([settings.model_dump(), labels, FORMATS["checkpoint"][0]], sort_keys=True).encode())
     for samples in (training, validation):
         digest.update(json.dumps([list(samples.ids), list(samples.inputs.shape)]).encode())
         for values in (samples.inputs, samples.side, samples.labels):
             digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
+
+
+def part_of(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin so, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 class Checkpoint:

@@ -14,9 +14,11 @@ from torch import nn
 from ..data.samples import Samples
 from ..errors import Interrupted
 from .batches import Batches
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, part_of
+from .context import FitContext
 from .ema import average_weights, swapped_weights
 from .schedule import learning_rate
+from .settings import NetworkSettings
 from .step import Step
 
 logger = logging.getLogger("ionscape")
@@ -50,17 +52,44 @@ class State:
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
     averaged: dict[str, torch.Tensor] = field(default_factory=dict)
 
+    def end_epoch(self, row: dict, logits: np.ndarray, weights: dict[str, torch.Tensor], select: str) -> None:
+        """An epoch is done and validated: its row, logits [n, labels], and the weights (by name) that gave them."""
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.history.append(row)
+        loss = row["validation_loss"]
+        if loss < self.best or (select == "last" and math.isfinite(loss)):
+            self.best, self.best_epoch, self.best_logits = loss, self.epoch, logits
+            self.best_weights = {name: value.clone() for name, value in weights.items()}
+
+    def state_dict(self) -> tuple[dict[str, torch.Tensor], dict]:
+        """All of it for a checkpoint: tensors by name, and JSON-able facts."""
+        tensors = {f"best/{name}": value for name, value in self.best_weights.items()}
+        tensors |= {f"averaged/{name}": value for name, value in self.averaged.items()}
+        if self.best_logits is not None:
+            tensors["best_logits"] = torch.from_numpy(self.best_logits)
+        facts = {name: getattr(self, name) for name in ("epoch", "step", "seconds", "history", "best_epoch")}
+        return tensors, facts | {"best": self.best if self.best_weights else None}
+
+    @classmethod
+    def of(cls, tensors: dict[str, torch.Tensor], facts: dict, where: torch.device) -> "State":
+        """The reverse of :meth:`state_dict`; the average goes to the device."""
+        best = math.inf if facts["best"] is None else facts["best"]
+        logits = tensors["best_logits"].numpy() if "best_logits" in tensors else None
+        saved = {name: facts[name] for name in ("epoch", "step", "seconds", "history", "best_epoch")}
+        averaged = {name: value.to(where) for name, value in part_of(tensors, "averaged/").items()}
+        weights = part_of(tensors, "best/")
+        return cls(**saved, best=best, best_logits=logits, best_weights=weights, averaged=averaged)
+
 
 def train(
     network: nn.Module,
     batches: Batches,
     validation: Samples,
     predict: Callable[[Samples], np.ndarray],
-    settings: dict,
+    settings: NetworkSettings,
     precision: str,
-    progress: Callable[[dict], None],
+    context: FitContext,
     checkpoint: Checkpoint | None = None,
-    stopping: Callable[[], str | None] = lambda: None,
     recompute: bool = False,
 ) -> State:
     """Trains in place and leaves the network with the weights of its best epoch, or with ``select: last`` of the last.
@@ -71,75 +100,39 @@ def train(
             it is the moving average of the weights that is scored and kept.
         predict: the network's logits for samples, float32 [n, labels].
         precision: ``fp32``, ``bf16`` or ``reference``.
-        progress: called after each epoch with its row of the history: epoch from 1, rate at the epoch's end, train_loss,
-            validation_loss, seconds, of which validation_seconds, samples_per_second in training, memory_mb (most that
-            was used on the GPU; None on a CPU), recomputed.
+        context: its ``progress`` is called after each epoch with its row of the history: epoch from 1, rate at the
+            epoch's end, train_loss, validation_loss, what :func:`_costs` says, recomputed; its ``stopping`` is asked after
+            each step: once it gives a reason, the state is saved and the training ends.
         checkpoint: where the training goes on, if it has one, and keeps what it has after each epoch.
-        stopping: asked after each step; once it gives a reason, the state is saved and the training ends.
         recompute: the network recomputes activations (recorded in the history).
 
     Raises:
         Interrupted: it was told to stop.
         FloatingPointError: no epoch had a finite validation loss.
     """
-    where = batches.where
-    steps = len(batches) * settings["epochs"]
-    warmup = int(len(batches) * settings["warmup_epochs"])
-    step = Step(network, settings, where, precision, graphs=not recompute and precision != "reference")
-
-    def rate_at(number: int) -> float:
-        return learning_rate(state.epoch * len(batches) + number, steps, warmup, settings["rate"])
-
+    step = Step(network, settings, batches.where, precision, graphs=not recompute and precision != "reference")
     state = State()
     if checkpoint and (saved := checkpoint.load()):
-        state = _restore(*saved, network, step, batches)
+        tensors, facts = saved
+        step.load_state_dict(tensors)
+        batches.load_state_dict(tensors)
+        state = State.of(tensors, facts, batches.where)
         logger.info("going on from the checkpoint: %d epochs and %d steps are done", state.epoch, state.step)
-    while state.epoch < settings["epochs"]:
-        network.train()
-        drawn_from = batches.generator.get_state()
+    while state.epoch < settings.epochs:
         started = time.monotonic() - state.seconds
-        for inputs, targets in batches.epoch(skip=state.step):
-            step(inputs, targets, rate_at(state.step))
-            state.step += 1
-            if settings["average"]:
-                done = state.epoch * len(batches) + state.step
-                average_weights(state.averaged, network.state_dict(), settings["average"], done)
-            if reason := stopping():
-                state.seconds = time.monotonic() - started
-                if checkpoint:
-                    checkpoint.save(*_snapshot(state, network, step, drawn_from))
-                    checkpoint.wait()
-                raise Interrupted(
-                    f"{reason}: stopped in epoch {state.epoch + 1}, after step {state.step} of {len(batches)}"
-                )
-
-        train_loss = float(step.total) / len(batches)
+        rate = _epoch(step, batches, state, settings, context.stopping, checkpoint, started)
+        train_loss = float(step.total) / len(batches)  # waits for the device
         trained = time.monotonic()
         with swapped_weights(network, state.averaged):
             logits = predict(validation)
-        now = time.monotonic()
-        row = {
-            "epoch": state.epoch + 1,
-            "rate": rate_at(len(batches) - 1),
-            "train_loss": train_loss,
-            "validation_loss": validation_loss(logits, validation.labels),
-            "seconds": now - started,
-            "validation_seconds": now - trained,
-            "samples_per_second": len(batches) * settings["batch_size"] / (trained - started),
-            "memory_mb": torch.cuda.max_memory_allocated(where) / 2**20 if where.type == "cuda" else None,
-            "recomputed": recompute,
-        }
-        state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
+        losses = {"train_loss": train_loss, "validation_loss": validation_loss(logits, validation.labels)}
+        costs = _costs(batches, started, trained)
+        row = {"epoch": state.epoch + 1, "rate": rate, **losses, **costs, "recomputed": recompute}
         step.total.zero_()
-        state.history.append(row)
-        is_last = settings["select"] == "last" and math.isfinite(row["validation_loss"])
-        if is_last or row["validation_loss"] < state.best:
-            state.best, state.best_epoch, state.best_logits = row["validation_loss"], state.epoch, logits
-            kept = state.averaged or network.state_dict()
-            state.best_weights = {name: value.clone() for name, value in kept.items()}
+        state.end_epoch(row, logits, state.averaged or network.state_dict(), settings.select)
         if checkpoint:
-            checkpoint.save(*_snapshot(state, network, step, batches.generator.get_state()))
-        progress(row)
+            _save(checkpoint, step, batches.state_dict(), state)
+        context.progress(row)
     if not state.best_weights:
         raise FloatingPointError("the validation loss was never a finite number; lower the model's rate")
     network.load_state_dict(state.best_weights)
@@ -148,48 +141,52 @@ def train(
     return state
 
 
-def _snapshot(
-    state: State, network: nn.Module, step: Step, drawn_from: torch.Tensor
-) -> tuple[dict[str, torch.Tensor], dict]:
-    """What a checkpoint holds: tensors and facts. ``drawn_from``: the batches' generator as the running epoch began."""
-    tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"best/{name}": value for name, value in state.best_weights.items()}
-    tensors |= {f"averaged/{name}": value for name, value in state.averaged.items()}
-    names = {parameter: name for name, parameter in network.named_parameters()}
-    for parameter, moments in step.optimizer.state.items():
-        tensors |= {f"optimizer/{names[parameter]}/{moment}": value for moment, value in moments.items()}
-    tensors["total"] = step.total
-    tensors["random/batches"] = drawn_from
-    tensors["random/cpu"] = torch.get_rng_state()
-    if step.where.type == "cuda":
-        tensors["random/cuda"] = torch.cuda.get_rng_state(step.where)
-    if state.best_logits is not None:
-        tensors["best_logits"] = torch.from_numpy(state.best_logits)
-    facts = {name: getattr(state, name) for name in ("epoch", "step", "seconds", "history", "best_epoch")}
-    return tensors, facts | {"best": state.best if state.best_weights else None}
+def _epoch(
+    step: Step,
+    batches: Batches,
+    state: State,
+    settings: NetworkSettings,
+    stopping: Callable[[], str | None],
+    checkpoint: Checkpoint | None,
+    started: float,
+) -> float:
+    """The steps of an epoch that are not done yet; returns the rate of the last. Raises Interrupted, the state saved."""
+    length = len(batches)
+    steps, warmup = length * settings.epochs, int(length * settings.warmup_epochs)
+
+    def rate_at(number: int) -> float:
+        return learning_rate(state.epoch * length + number, steps, warmup, settings.rate)
+
+    step.network.train()
+    drawn_from = batches.state_dict()
+    for inputs, targets in batches.epoch(skip=state.step):
+        step(inputs, targets, rate_at(state.step))
+        state.step += 1
+        if settings.average:
+            done = state.epoch * length + state.step
+            average_weights(state.averaged, step.network.state_dict(), settings.average, done)
+        if reason := stopping():
+            state.seconds = time.monotonic() - started
+            if checkpoint:
+                _save(checkpoint, step, drawn_from, state)
+                checkpoint.wait()
+            raise Interrupted(f"{reason}: stopped in epoch {state.epoch + 1}, after step {state.step} of {length}")
+    return rate_at(length - 1)
 
 
-def _restore(tensors: dict[str, torch.Tensor], facts: dict, network: nn.Module, step: Step, batches: Batches) -> State:
-    """The reverse of :func:`_snapshot`: puts everything back where it was."""
+def _costs(batches: Batches, started: float, trained: float) -> dict:
+    """What an epoch that ends now took: seconds, of which validation_seconds, samples_per_second in training, memory_mb
+    (most that was used on the GPU; None on a CPU). ``started``, ``trained``: of the monotonic clock."""
+    now, where = time.monotonic(), batches.where
+    return {
+        "seconds": now - started,
+        "validation_seconds": now - trained,
+        "samples_per_second": len(batches) * batches.settings.batch_size / (trained - started),
+        "memory_mb": torch.cuda.max_memory_allocated(where) / 2**20 if where.type == "cuda" else None,
+    }
 
-    def part(prefix: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
-    network.load_state_dict(part("network/"))
-    for name, parameter in network.named_parameters():
-        moments = part(f"optimizer/{name}/")
-        # Moments must lie in memory as their parameter does (channels-last), which load_state_dict does not see to.
-        step.optimizer.state[parameter] = {
-            moment: torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.to(step.where)
-            for moment, value in moments.items()
-        }
-    step.total.copy_(tensors["total"])
-    batches.generator.set_state(tensors["random/batches"])
-    torch.set_rng_state(tensors["random/cpu"])
-    if step.where.type == "cuda" and "random/cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random/cuda"], step.where)
-    best = math.inf if facts["best"] is None else facts["best"]
-    logits = tensors["best_logits"].numpy() if "best_logits" in tensors else None
-    saved = {name: facts[name] for name in ("epoch", "step", "seconds", "history", "best_epoch")}
-    averaged = {name: value.to(step.where) for name, value in part("averaged/").items()}
-    return State(**saved, best=best, best_logits=logits, best_weights=part("best/"), averaged=averaged)
+def _save(checkpoint: Checkpoint, step: Step, drawn_from: dict[str, torch.Tensor], state: State) -> None:
+    """All of a training's state. ``drawn_from``: the batches' as the running epoch began."""
+    tensors, facts = state.state_dict()
+    checkpoint.save(step.state_dict() | drawn_from | tensors, facts)

@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .checkpoint import part_of
 from .device import autocast
+from .settings import NetworkSettings
 
 logger = logging.getLogger("ionscape")
 
@@ -21,21 +23,21 @@ class Step:
     a step, at batch 8 shorter than their launch. ``reference`` and recomputing steps are launched one by one.
 
     Args:
-        network: on ``where``, channels-last; settings: ``weight_decay``, ``clip_gradient``; precision: resolved.
+        network: on ``where``, channels-last; precision: resolved.
         graphs: capture on a GPU.
 
     Attributes:
         total: sum of the losses since it was last set to 0, on the device.
     """
 
-    def __init__(self, network: nn.Module, settings: dict, where: torch.device, precision: str, graphs: bool):
+    def __init__(self, network: nn.Module, settings: NetworkSettings, where: torch.device, precision: str, graphs: bool):
         self.network, self.settings, self.where, self.precision = network, settings, where, precision
         self.graphs: dict[torch.Size, tuple] | None = {} if graphs and where.type == "cuda" else None
         capturable = self.graphs is not None
         self.optimizer = torch.optim.AdamW(
             network.parameters(),
             lr=torch.zeros((), device=where) if capturable else 0.0,
-            weight_decay=settings["weight_decay"],
+            weight_decay=settings.weight_decay,
             fused=True,
             capturable=capturable,
         )
@@ -87,8 +89,35 @@ class Step:
 
     def update(self) -> None:
         """Clipping and AdamW."""
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_gradient"])
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_gradient)
         self.optimizer.step()
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Network, optimizer, losses and this process's random numbers, by name, for a checkpoint."""
+        tensors = {f"network/{name}": value for name, value in self.network.state_dict().items()}
+        names = {parameter: name for name, parameter in self.network.named_parameters()}
+        for parameter, moments in self.optimizer.state.items():
+            tensors |= {f"optimizer/{names[parameter]}/{moment}": value for moment, value in moments.items()}
+        tensors["total"] = self.total
+        tensors["random/cpu"] = torch.get_rng_state()
+        if self.where.type == "cuda":
+            tensors["random/cuda"] = torch.cuda.get_rng_state(self.where)
+        return tensors
+
+    def load_state_dict(self, tensors: dict[str, torch.Tensor]) -> None:
+        """The reverse of :meth:`state_dict`: puts everything back where it was."""
+        self.network.load_state_dict(part_of(tensors, "network/"))
+        for name, parameter in self.network.named_parameters():
+            moments = part_of(tensors, f"optimizer/{name}/")
+            # Moments must lie in memory as their parameter does (channels-last), which AdamW's own does not see to.
+            self.optimizer.state[parameter] = {
+                moment: torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.to(self.where)
+                for moment, value in moments.items()
+            }
+        self.total.copy_(tensors["total"])
+        torch.set_rng_state(tensors["random/cpu"])
+        if self.where.type == "cuda" and "random/cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random/cuda"], self.where)
 
     def _capture(self, inputs: torch.Tensor, targets: torch.Tensor) -> tuple:
         static_inputs, static_targets = inputs.clone(), targets.clone()

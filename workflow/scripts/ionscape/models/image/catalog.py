@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from ...config.load import STRIDE
 from ...files.atomic import write_text
+from .family import STRIDE
 from .torchvision_ops import timm
 
 HEIGHT, WIDTHS = 256, (128, 160, 256)

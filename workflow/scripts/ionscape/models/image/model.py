@@ -19,7 +19,9 @@ from ...images.transforms import (
 from ...training.batches import Batches
 from ...training.device import autocast, in_batches
 from ..evidence import Evidence
+from ..gradients import integrated_gradients
 from ..neural import NeuralModel
+from .family import ImageSettings
 from .network import Network
 from .pretrained import timm_weights as timm_weights
 
@@ -42,16 +44,16 @@ class ImageBatches(Batches):
 
     def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
         settings, generator = self.settings, self.generator
-        mixed = torch.rand(shape, generator=generator) < settings["mixup"]
-        low, high = settings["mixup_range"]
+        mixed = torch.rand(shape, generator=generator) < settings.mixup
+        low, high = settings.mixup_range
         drawn = {
             "partners": torch.randint(len(self.images), shape, generator=generator),
             "share": torch.where(mixed, low + (high - low) * torch.rand(shape, generator=generator), 1.0),
-            "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings["mass_scaling"],
-            "width": torch.randint(len(settings["widths"]), shape[:1], generator=generator),
+            "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings.mass_scaling,
+            "width": torch.randint(len(settings.widths), shape[:1], generator=generator),
         }
-        if settings["background"]:
-            low, high = settings["background"]
+        if settings.background:
+            low, high = settings.background
             drawn["quantiles"] = low + (high - low) * torch.rand(shape, generator=generator)
         return drawn
 
@@ -60,17 +62,17 @@ class ImageBatches(Batches):
 
         def channels(name: str) -> torch.Tensor:
             images = self.take(batch, name)
-            if settings["background"]:
+            if settings.background:
                 images = subtract_background(images, batch["quantiles here"])
             return to_channels(images, self.side[batch[name]])
 
         images, labels = channels("rows"), self.labels[rows]
-        if settings["mixup"]:
+        if settings.mixup:
             images, labels = mixup(images, labels, channels("partners"), self.labels[partners], batch["share"])
-        if settings["mass_scaling"]:
+        if settings.mass_scaling:
             images = scale_masses(images, batch["exponents"])
-        width = settings["widths"][int(batch["width here"])]
-        return to_inputs(scale_intensity(images, settings["log_scaling"]), width), labels
+        width = settings.widths[int(batch["width here"])]
+        return to_inputs(scale_intensity(images, settings.log_scaling), width), labels
 
 
 def to_inputs(images: torch.Tensor, width: int) -> torch.Tensor:
@@ -78,24 +80,24 @@ def to_inputs(images: torch.Tensor, width: int) -> torch.Tensor:
     return add_positions(resize_time(images, width)).contiguous(memory_format=torch.channels_last)
 
 
-def as_predicted(samples: Samples, rows: slice, settings: dict, where: torch.device) -> torch.Tensor:
+def as_predicted(samples: Samples, rows: slice, settings: ImageSettings, where: torch.device) -> torch.Tensor:
     """Channels of these samples without anything random, [n, 2, masses, times] before METHOD step 8."""
     images = torch.from_numpy(samples.inputs[rows]).to(where)
-    if settings["background"]:
-        images = subtract_background(images, torch.full((len(images),), sum(settings["background"]) / 2))
+    if settings.background:
+        images = subtract_background(images, torch.full((len(images),), sum(settings.background) / 2))
     return to_channels(images, torch.from_numpy(samples.side[rows]).to(where))
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, samples: Samples, settings: dict, precision: str) -> np.ndarray:
+def predict(network: nn.Module, samples: Samples, settings: ImageSettings, precision: str) -> np.ndarray:
     """Logits averaged over all widths (METHOD, time resizing), float32 [n, labels]."""
     where = next(network.parameters()).device
     network.eval()
 
     def predicted(rows: slice) -> torch.Tensor:
-        images = scale_intensity(as_predicted(samples, rows, settings, where), settings["log_scaling"])
+        images = scale_intensity(as_predicted(samples, rows, settings, where), settings.log_scaling)
         logits = []
-        for width in settings["widths"]:
+        for width in settings.widths:
             with autocast(where, precision):
                 logits.append(network(to_inputs(images, width)).float())
         return torch.stack(logits).mean(dim=0)
@@ -109,21 +111,21 @@ class Model(NeuralModel):
     batches = ImageBatches
 
     @staticmethod
-    def build(settings: dict, shape: tuple[int, int], labels: int, fresh: bool) -> Network:
+    def build(settings: ImageSettings, shape: tuple[int, int], labels: int, fresh: bool) -> Network:
         """Raises InputError: weights that cannot be had, or a drop_path_rate that the backbone does not have."""
-        backbone = settings["backbone"]
+        backbone = settings.backbone
         weights = {"pretrained": False}
         if fresh:
-            weights = timm_weights(settings["pretrained"], backbone)
+            weights = timm_weights(settings.pretrained, backbone)
         try:
-            return Network(backbone, settings["head"], shape[0], labels, settings["drop_path_rate"], weights)
+            return Network(backbone, settings.head, shape[0], labels, settings.drop_path_rate, weights)
         except TypeError as error:
-            if settings["drop_path_rate"] and "drop_path_rate" in str(error):
+            if settings.drop_path_rate and "drop_path_rate" in str(error):
                 raise InputError(f"drop_path_rate: {backbone} has none; set it to 0") from error
             raise
         except Exception as error:
             chain = {type(cause).__name__ for cause in (error, error.__cause__, error.__context__) if cause}
-            if settings["pretrained"] is True and weights["pretrained"] and chain & set(HUB_ERRORS):
+            if settings.pretrained is True and weights["pretrained"] and chain & set(HUB_ERRORS):
                 raise InputError(
                     f"pretrained: the weights of {backbone} could not be had from timm's hub ({error}). Go online once, "
                     "or set `pretrained` to a local .safetensors file, to a package that carries weights "
@@ -136,7 +138,7 @@ class Model(NeuralModel):
         return predict(self.network, samples, self.settings, self.precision)
 
     def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
-        """Which m/z: integrated gradients (Sundararajan, Taly and Yan 2017, equation 1) from an empty image, in logits.
+        """Which m/z: integrated gradients from an empty image, in logits.
         Where on the image: Grad-CAM++ (Chattopadhyay et al. 2018), in 0–1 of each sample's largest, of what is there.
 
         A cell of Grad-CAM++'s feature map is several masses wide: it cannot tell ions apart, so ``masses`` is no sum of
@@ -146,23 +148,20 @@ class Model(NeuralModel):
         from .grad_cam import grad_cam_plus_plus  # a second: only where it is asked
 
         where = next(self.network.parameters()).device
-        width = sorted(self.settings["widths"])[len(self.settings["widths"]) // 2]
+        width = sorted(self.settings.widths)[len(self.settings.widths) // 2]
         layer = None
         self.network.eval().requires_grad_(False)  # gradients by the images are wanted, not by the weights
         maps, masses = [], []
         for start in range(0, len(samples), EVIDENCE_BATCH):
             rows = slice(start, start + EVIDENCE_BATCH)
             images = as_predicted(samples, rows, self.settings, where)
-            scaled = scale_intensity(images, self.settings["log_scaling"])
-            empty = scale_intensity(torch.zeros_like(images), self.settings["log_scaling"])
+            scaled = scale_intensity(images, self.settings.log_scaling)
+            empty = scale_intensity(torch.zeros_like(images), self.settings.log_scaling)
             chosen = torch.from_numpy(labels[rows]).to(where)
-            gradient = torch.zeros_like(scaled)
-            for step in range(EVIDENCE_STEPS):
-                on_the_way = (empty + (step + 0.5) / EVIDENCE_STEPS * (scaled - empty)).requires_grad_()
-                logits = self.network(to_inputs(on_the_way, width))
-                logit = logits[torch.arange(len(logits), device=where), chosen].sum()
-                gradient += torch.autograd.grad(logit, on_the_way)[0] / EVIDENCE_STEPS
-            masses.append(((scaled - empty) * gradient).sum(dim=(1, 3)).cpu().numpy())
+            parts = integrated_gradients(
+                lambda images: self.network(to_inputs(images, width)), scaled, empty, chosen, EVIDENCE_STEPS
+            )
+            masses.append(parts.sum(dim=(1, 3)).cpu().numpy())
             inputs = to_inputs(scaled, width)
             layer = layer or self.network.layer_of_stride(inputs, EVIDENCE_STRIDE)
             found = grad_cam_plus_plus(self.network, layer, inputs, labels[rows])

@@ -7,8 +7,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ...config.load import WEIGHT_PACKAGES
 from ...errors import InputError
+from .family import WEIGHT_PACKAGES
 from .torchvision_ops import timm
 
 

@@ -5,17 +5,17 @@ that scale it differently each give a Gaussian kernel of the cosine distance, wh
 mean is the kernel (multiple kernel learning with equal weights, Gönen and Alpaydın 2011, section 3.1). It takes seconds.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from typing import Self
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ...data.samples import Samples
-from ...errors import Interrupted
 from ...images.features import band_maxima
+from ...training.context import FitContext
+from ..arrays import ArrayModel, constant_logit
 from ..evidence import Evidence
-from ..per_label import LabelwiseModel, constant_logit
+from .family import KernelSettings
 
 #: Bins whose largest intensity is below this share of the largest bin's are not blown up (view ``time``).
 FAINT_BIN = 1e-2
@@ -24,12 +24,12 @@ FAINT_BIN = 1e-2
 SMALLEST_EIGENVALUE = 1e-6
 
 
-def bands_of(images: np.ndarray, settings: dict) -> np.ndarray:
+def bands_of(images: np.ndarray, settings: KernelSettings) -> np.ndarray:
     """Images without background, smoothed, the maximum of each band: float32 [n, masses, bands], not negative."""
-    return band_maxima(images, settings["background"], settings["smoothing"], settings["bands"])
+    return band_maxima(images, settings.background, settings.smoothing, settings.bands)
 
 
-def views_of(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
+def views_of(bands: np.ndarray, settings: KernelSettings) -> list[np.ndarray]:
     """What the kernels compare, each a float32 [n, columns] of unit length: 1 − d²/2 is the cosine of two samples.
 
     Setting ``views`` names them. ``intensity``: relative to the image's maximum; ``mass``: to the mass row's; ``time``: to
@@ -37,23 +37,23 @@ def views_of(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
     ``also_without``, all of them once more without these m/z.
     """
     parts = [bands]
-    if settings["also_without"]:
-        kept = ~np.isin(np.arange(bands.shape[1]), settings["also_without"])
+    if settings.also_without:
+        kept = ~np.isin(np.arange(bands.shape[1]), settings.also_without)
         parts.append(bands[:, kept])
     return [view for part in parts for view in _views(part, settings)]
 
 
-def _views(bands: np.ndarray, settings: dict) -> list[np.ndarray]:
+def _views(bands: np.ndarray, settings: KernelSettings) -> list[np.ndarray]:
     tiny = np.finfo(np.float32).tiny
     top = np.maximum(bands.max(axis=(1, 2), keepdims=True), tiny)
     in_band = bands.max(axis=1, keepdims=True)
     views = {
         "intensity": lambda: bands / top,
-        "mass": lambda: bands / np.maximum(bands.max(axis=2, keepdims=True), settings["floor"] * top),
+        "mass": lambda: bands / np.maximum(bands.max(axis=2, keepdims=True), settings.floor * top),
         "time": lambda: bands / np.maximum(in_band, FAINT_BIN * top),
         "spectrum": lambda: bands.max(axis=2, keepdims=True) / top,
     }
-    rooted = [(views[name]() ** (1 / settings["root"])).reshape(len(bands), -1) for name in settings["views"]]
+    rooted = [(views[name]() ** (1 / settings.root)).reshape(len(bands), -1) for name in settings.views]
     return [view / np.maximum(np.linalg.norm(view, axis=1, keepdims=True), tiny) for view in rooted]
 
 
@@ -64,55 +64,38 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.maximum(squares, 0)
 
 
-class Model(LabelwiseModel):
+class Model(ArrayModel):
     """A fitted kernel model.
 
     Attributes:
         tensors: ``bands`` float32 [n, masses, bands] of the training part, ``scales`` float64 [views], the median squared
             distance there, and ``weights`` float64 [n, labels], ``side`` and ``bias`` float64 [labels].
-        settings: the model's settings (schema ``kernel``); labels: names of the logits.
-        validation_logits: float32 [n, labels].
     """
 
     @classmethod
-    def fit(
-        cls,
-        training_samples: Samples,
-        validation: Samples,
-        labels: list[str],
-        settings: dict,
-        threads: int,
-        progress: Callable[[dict], None],
-        checkpoint: Path | None = None,
-        stopping: Callable[[], str | None] = lambda: None,
-    ) -> "Model":
-        """Fits each label; the validation part is predicted, never used. No checkpoint: it takes seconds.
-
-        Raises:
-            Interrupted: it was told to stop.
-        """
-        bands = bands_of(training_samples.inputs, settings)
+    def fit(cls, training: Samples, validation: Samples, settings: KernelSettings, context: FitContext) -> Self:
+        """Fits each label; the validation part is predicted, never used. No checkpoint: it takes seconds."""
+        labels = context.labels
+        bands = bands_of(training.inputs, settings)
         distances = [squared_distances(view, view) for view in views_of(bands, settings)]
         off_diagonal = ~np.eye(len(bands), dtype=bool)
         scales = np.array([max(np.median(d[off_diagonal]), np.finfo(np.float64).tiny) for d in distances])
-        kernel = _kernel(distances, scales, settings["width"])
+        kernel = _kernel(distances, scales, settings.width)
         # In the coordinates whose inner products are the kernel, kernel logistic regression is the plain one.
         values, vectors = np.linalg.eigh(kernel)
         kept = values > SMALLEST_EIGENVALUE
         to_coordinates = vectors[:, kept] / np.sqrt(values[kept])
-        coordinates = np.column_stack([kernel @ to_coordinates, training_samples.side])
+        coordinates = np.column_stack([kernel @ to_coordinates, training.side])
         weights, side, bias = np.zeros((len(bands), len(labels))), np.zeros(len(labels)), np.zeros(len(labels))
-        for index, label in enumerate(labels):
-            y = training_samples.labels[:, index]
+        for index in range(len(labels)):
+            y = training.labels[:, index]
             if (constant := constant_logit(y)) is not None:
                 bias[index] = constant[0]
             else:
-                fitted = LogisticRegression(C=settings["c"], max_iter=1000).fit(coordinates, y)
+                fitted = LogisticRegression(C=settings.c, max_iter=1000).fit(coordinates, y)
                 weights[:, index] = to_coordinates @ fitted.coef_[0, :-1]
                 side[index], bias[index] = fitted.coef_[0, -1], fitted.intercept_[0]
-            progress({"label": label, "done": index + 1, "labels": len(labels)})
-            if reason := stopping():
-                raise Interrupted(f"{reason}: stopped after label {index + 1} of {len(labels)}")
+            context.fitted(index + 1)
         tensors = {"bands": bands, "scales": scales, "weights": weights, "side": side, "bias": bias}
         model = cls(tensors, settings, labels)
         model.validation_logits = model.logits(validation)
@@ -125,7 +108,7 @@ class Model(LabelwiseModel):
         known = views_of(self.tensors["bands"], self.settings)
         asked = views_of(bands_of(samples.inputs, self.settings), self.settings)
         distances = [squared_distances(*pair) for pair in zip(asked, known, strict=True)]
-        kernel = _kernel(distances, self.tensors["scales"], self.settings["width"])
+        kernel = _kernel(distances, self.tensors["scales"], self.settings.width)
         logits = kernel @ self.tensors["weights"] + np.outer(samples.side, self.tensors["side"]) + self.tensors["bias"]
         return logits.astype(np.float32)
 
@@ -139,12 +122,12 @@ class Model(LabelwiseModel):
         known = views_of(self.tensors["bands"], self.settings)
         asked = views_of(bands_of(samples.inputs, self.settings), self.settings)
         masses, bands = self.tensors["bands"].shape[1:]
-        width, weights = self.settings["width"], self.tensors["weights"].T[labels]
+        width, weights = self.settings.width, self.tensors["weights"].T[labels]
         result = np.zeros((len(samples), masses, bands))
-        views = len(self.settings["views"])
+        views = len(self.settings.views)
         kept = np.arange(masses)
         for number, (a, b, scale) in enumerate(zip(asked, known, self.tensors["scales"], strict=True)):
-            rows = kept if number < views else kept[~np.isin(kept, self.settings["also_without"])]
+            rows = kept if number < views else kept[~np.isin(kept, self.settings.also_without)]
             slopes = np.exp(-width * squared_distances(a, b) / scale) * weights * 2 * width / scale / len(known)
             parts = (a * (slopes @ b)).reshape(len(a), len(rows), -1)
             if parts.shape[2] == 1:  # view ``spectrum`` knows no time

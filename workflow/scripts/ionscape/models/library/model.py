@@ -5,22 +5,23 @@ intensities and m/z raised to powers as library searches do (Stein and Scott 199
 It knows nothing of time: a search of each deconvoluted peak against reference spectra would know more.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from typing import Self
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ...data.samples import Samples
 from ...images.features import BLOCK, prepare
+from ...training.context import FitContext
+from ..arrays import ArrayModel, constant_logit
 from ..evidence import Evidence
-from ..per_label import LabelwiseModel, constant_logit
+from .family import LibrarySettings
 
 #: Inverse regularization strength of the logistic curve: two numbers a label need next to none.
 CURVE_C = 1e3
 
 
-def spectra_of(images: np.ndarray, settings: dict) -> np.ndarray:
+def spectra_of(images: np.ndarray, settings: LibrarySettings) -> np.ndarray:
     """The mass spectrum of each whole run: float64 [n, masses] of unit length, 0 for an empty image.
 
     Args:
@@ -28,9 +29,9 @@ def spectra_of(images: np.ndarray, settings: dict) -> np.ndarray:
     """
     summed = np.empty(images.shape[:2])
     for start in range(0, len(images), BLOCK):
-        prepared = prepare(images[start : start + BLOCK], settings["background"], 0)
+        prepared = prepare(images[start : start + BLOCK], settings.background, 0)
         summed[start : start + BLOCK] = np.maximum(prepared, 0).sum(axis=2, dtype=np.float64)
-    weighted = summed ** settings["intensity_power"] * np.arange(images.shape[1]) ** settings["mass_power"]
+    weighted = summed**settings.intensity_power * np.arange(images.shape[1]) ** settings.mass_power
     return _unit(weighted)
 
 
@@ -38,40 +39,29 @@ def _unit(spectra: np.ndarray) -> np.ndarray:
     return spectra / np.maximum(np.linalg.norm(spectra, axis=1, keepdims=True), np.finfo(np.float64).tiny)
 
 
-class Model(LabelwiseModel):
+class Model(ArrayModel):
     """A fitted library.
 
     Attributes:
         tensors: ``spectra`` float64 [labels, masses], of unit length; ``slope`` and ``bias`` float64 [labels] of the curve.
-        settings: the model's settings (schema ``library``); labels: names of the logits.
-        validation_logits: float32 [n, labels].
     """
 
     @classmethod
-    def fit(
-        cls,
-        training_samples: Samples,
-        validation: Samples,
-        labels: list[str],
-        settings: dict,
-        threads: int,
-        progress: Callable[[dict], None],
-        checkpoint: Path | None = None,
-        stopping: Callable[[], str | None] = lambda: None,
-    ) -> "Model":
+    def fit(cls, training: Samples, validation: Samples, settings: LibrarySettings, context: FitContext) -> Self:
         """Averages each label's spectra and fits its curve; the validation part is predicted, never used. No checkpoint."""
-        spectra = spectra_of(training_samples.inputs, settings)
+        labels = context.labels
+        spectra = spectra_of(training.inputs, settings)
         known = np.zeros((len(labels), spectra.shape[1]))
         slope, bias = np.zeros(len(labels)), np.zeros(len(labels))
-        for index, label in enumerate(labels):
-            y = training_samples.labels[:, index]
+        for index in range(len(labels)):
+            y = training.labels[:, index]
             if (constant := constant_logit(y)) is not None:
                 bias[index] = constant[0]
             else:
                 known[index] = _unit(spectra[y > 0].mean(axis=0, keepdims=True))[0]
                 curve = LogisticRegression(C=CURVE_C).fit(spectra @ known[index][:, None], y)
                 slope[index], bias[index] = curve.coef_[0, 0], curve.intercept_[0]
-            progress({"label": label, "done": index + 1, "labels": len(labels)})
+            context.fitted(index + 1)
         model = cls({"spectra": known, "slope": slope, "bias": bias}, settings, labels)
         model.validation_logits = model.logits(validation)
         return model

@@ -24,7 +24,9 @@ from ...images.transforms import (
 from ...training.batches import Batches
 from ...training.device import autocast, in_batches
 from ..evidence import Evidence
+from ..gradients import integrated_gradients
 from ..neural import NeuralModel
+from .family import SequenceSettings
 from .network import Network
 
 #: Steps of the path from nothing to the sample along which gradients are averaged.
@@ -34,20 +36,20 @@ EVIDENCE_STEPS = 8
 EVIDENCE_BATCH = 64
 
 
-def to_sequence(images: torch.Tensor, side: torch.Tensor, settings: dict) -> torch.Tensor:
+def to_sequence(images: torch.Tensor, side: torch.Tensor, settings: SequenceSettings) -> torch.Tensor:
     """[n, masses, times], side [n] (0–1) → [n, rows, times]: each scaling's mass rows, then the side flag.
 
     Setting ``scalings``: ``log`` and ``root`` are relative to the image's maximum, logarithmic from ``floor`` or raised to
     1 / ``root``; ``unit`` is ``root`` with a root mean square of 1; ``mass`` is relative to each row's maximum.
     """
     parts = {
-        "log": lambda: log_intensity(images, settings["floor"]),
-        "root": lambda: root_intensity(images, settings["root"]),
-        "unit": lambda: unit_root_intensity(images, settings["root"]),
-        "mass": lambda: row_share(images, settings["floor"]),
+        "log": lambda: log_intensity(images, settings.floor),
+        "root": lambda: root_intensity(images, settings.root),
+        "unit": lambda: unit_root_intensity(images, settings.root),
+        "mass": lambda: row_share(images, settings.floor),
     }
     flags = side.to(images).view(-1, 1, 1).expand(-1, 1, images.shape[2])
-    return torch.cat([*(parts[name]() for name in settings["scalings"]), flags], dim=1)
+    return torch.cat([*(parts[name]() for name in settings.scalings), flags], dim=1)
 
 
 class SequenceBatches(Batches):
@@ -55,22 +57,22 @@ class SequenceBatches(Batches):
 
     def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
         settings, generator = self.settings, self.generator
-        chosen = torch.rand(shape, generator=generator) < settings["overlay"]
-        low, high = np.log(settings["overlay_range"])
+        chosen = torch.rand(shape, generator=generator) < settings.overlay
+        low, high = np.log(settings.overlay_range)
         drawn = {
             "partners": torch.randint(len(self.images), shape, generator=generator),
             "strength": torch.exp(low + (high - low) * torch.rand(shape, generator=generator)) * chosen,
-            "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings["mass_scaling"],
+            "exponents": torch.randn((*shape, self.images.shape[1]), generator=generator) * settings.mass_scaling,
         }
-        if settings["mixup"]:
-            mixed = torch.rand(shape, generator=generator) < settings["mixup"]
-            low, high = settings["mixup_range"]
+        if settings.mixup:
+            mixed = torch.rand(shape, generator=generator) < settings.mixup
+            low, high = settings.mixup_range
             drawn["share"] = torch.where(mixed, low + (high - low) * torch.rand(shape, generator=generator), 1.0)
-        if settings["background"]:
-            low, high = settings["background"]
+        if settings.background:
+            low, high = settings.background
             drawn["quantiles"] = low + (high - low) * torch.rand(shape, generator=generator)
-        if settings["time_warp"]:
-            drawn["warp"] = torch.exp2(torch.randn(shape[:1], generator=generator) * settings["time_warp"])
+        if settings.time_warp:
+            drawn["warp"] = torch.exp2(torch.randn(shape[:1], generator=generator) * settings.time_warp)
         return drawn
 
     def augmented(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,18 +81,18 @@ class SequenceBatches(Batches):
 
         def chosen(name: str) -> tuple[torch.Tensor, torch.Tensor]:
             images = self.take(batch, name)
-            if settings["background"]:
+            if settings.background:
                 images = subtract_background(images, batch["quantiles here"])
             return images, all_facts[batch[name]]
 
         images, facts = chosen("rows")
-        if settings["overlay"] or settings["mixup"]:
+        if settings.overlay or settings.mixup:
             others, other_facts = chosen("partners")
             images, facts = overlay(images, facts, others, other_facts, batch["strength"])
-            if settings["mixup"]:
+            if settings.mixup:
                 images, facts = mixup(images[:, None], facts, others[:, None], other_facts, batch["share"])
                 images = images[:, 0]
-        if settings["time_warp"]:
+        if settings.time_warp:
             images = warp_time(images, float(batch["warp here"]))
         images = scale_masses(images[:, None], batch["exponents"])[:, 0]
         return to_sequence(images, facts[:, -1], settings), facts[:, :-1]
@@ -102,18 +104,18 @@ class Model(NeuralModel):
     batches = SequenceBatches
 
     @staticmethod
-    def build(settings: dict, shape: tuple[int, int], labels: int, fresh: bool) -> Network:
+    def build(settings: SequenceSettings, shape: tuple[int, int], labels: int, fresh: bool) -> Network:
         """Raises nothing of its own."""
         names = ("architecture", "layers", "channels", "kernel", "stride", "dropout", "positions")
-        rows = shape[0] * len(settings["scalings"]) + 1
-        return Network(rows, shape[1], labels, **{name: settings[name] for name in names})
+        rows = shape[0] * len(settings.scalings) + 1
+        return Network(rows, shape[1], labels, **{name: getattr(settings, name) for name in names})
 
     def _as_predicted(self, samples: Samples, rows: slice, where: torch.device) -> torch.Tensor:
         """Inputs [n, rows, times] of these samples without anything random."""
         images = torch.from_numpy(samples.inputs[rows]).to(where)
         side = torch.from_numpy(samples.side[rows]).to(where)
-        if self.settings["background"]:
-            images = subtract_background(images, torch.full((len(images),), sum(self.settings["background"]) / 2))
+        if self.settings.background:
+            images = subtract_background(images, torch.full((len(images),), sum(self.settings.background) / 2))
         return to_sequence(images, side, self.settings)
 
     @torch.inference_mode()
@@ -129,8 +131,8 @@ class Model(NeuralModel):
         return in_batches(predicted, len(samples), len(self.labels), where)
 
     def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
-        """Integrated gradients (Sundararajan, Taly and Yan 2017, equation 1) from an empty image of the same side flag, in
-        logits; and the event curve. ``labels``: int [n], one a sample."""
+        """Integrated gradients from an empty image of the same side flag, in logits; and the event curve. ``labels``: int
+        [n], one a sample."""
         where = next(self.network.parameters()).device
         self.network.eval()
         images, curves = [], []
@@ -140,19 +142,14 @@ class Model(NeuralModel):
             number = torch.arange(len(inputs), device=where)
             empty = torch.zeros_like(inputs)
             empty[:, -1] = inputs[:, -1]
-            gradient = torch.zeros_like(inputs)
-            for step in range(EVIDENCE_STEPS):
-                on_the_way = (empty + (step + 0.5) / EVIDENCE_STEPS * (inputs - empty)).requires_grad_()
-                with torch.backends.cudnn.flags(enabled=False):  # cuDNN's GRU has no gradient outside of training
-                    logit = self.network(on_the_way)[number, chosen].sum()
-                gradient += torch.autograd.grad(logit, on_the_way)[0] / EVIDENCE_STEPS
-            parts = ((inputs - empty) * gradient)[:, :-1]
-            of_cells = parts.reshape(len(inputs), len(self.settings["scalings"]), self.shape[0], -1).sum(dim=1)
+            with torch.backends.cudnn.flags(enabled=False):  # cuDNN's GRU has no gradient outside of training
+                parts = integrated_gradients(self.network, inputs, empty, chosen, EVIDENCE_STEPS)[:, :-1]
+            of_cells = parts.reshape(len(inputs), len(self.settings.scalings), self.shape[0], -1).sum(dim=1)
             images.append(of_cells.cpu().numpy())
             with torch.inference_mode():
                 events, weights = (part[number, chosen] for part in self.network.events(inputs))
             counting = weights / weights.amax(dim=1, keepdim=True)
-            curve = (events.sigmoid() * counting).repeat_interleave(self.settings["stride"], dim=1)
+            curve = (events.sigmoid() * counting).repeat_interleave(self.settings.stride, dim=1)
             curves.append(curve[:, : self.shape[1]].cpu().numpy())
         image = np.concatenate(images)
         return Evidence(image.sum(axis=2), image, np.concatenate(curves))

@@ -1,8 +1,7 @@
 """Family ``table``: one LightGBM or logistic regression a label on extract_features."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import Self
 
 import lightgbm
 import numpy as np
@@ -12,62 +11,52 @@ from sklearn.preprocessing import StandardScaler
 from ...data.samples import Samples
 from ...errors import Interrupted
 from ...images.features import BANDED, feature_names
+from ...training.context import FitContext
+from ..arrays import ArrayModel, constant_logit
 from ..evidence import Evidence
-from ..per_label import LabelwiseModel, constant_logit
+from .family import TableSettings
 
 #: Inputs that are named for each sample.
 NAMED = 8
 
 
-class Model(LabelwiseModel):
+class Model(ArrayModel):
     """A fitted table model.
 
     Attributes:
         tensors: what the classifiers are, by name: for LightGBM ``trees/{label}``, its model text (uint8); for logistic
             regression ``scaler/mean``, ``scaler/scale`` [columns] and ``weight/{label}``, ``bias/{label}``;
             ``constant/{label}`` for labels of one class.
-        settings: the model's settings (schema ``table``); labels: names of the logits.
-        validation_logits: float32 [n, labels].
     """
 
     @classmethod
-    def fit(
-        cls,
-        training_samples: Samples,
-        validation: Samples,
-        labels: list[str],
-        settings: dict,
-        threads: int,
-        progress: Callable[[dict], None],
-        checkpoint: Path | None = None,
-        stopping: Callable[[], str | None] = lambda: None,
-    ) -> "Model":
-        """Fits each label with one thread, ``threads`` labels at a time; the validation part is predicted, never used.
-
-        A fit takes seconds: it keeps no checkpoint, and raises Interrupted after the label at which it is told to stop.
-        """
-        x = _columns(training_samples)
+    def fit(cls, training: Samples, validation: Samples, settings: TableSettings, context: FitContext) -> Self:
+        """Fits each label with one thread, so many at a time as there are threads; the validation part is predicted, never
+        used. A fit takes seconds: it keeps no checkpoint."""
+        labels = context.labels
+        x = _columns(training)
         tensors: dict[str, np.ndarray] = {}
-        if settings["algorithm"] == "logistic_regression":
+        if settings.algorithm == "logistic_regression":
             scaler = StandardScaler().fit(x)
             tensors |= {"scaler/mean": scaler.mean_, "scaler/scale": scaler.scale_}
             x = scaler.transform(x)
 
         def fit_label(index: int) -> dict[str, np.ndarray]:
-            y = training_samples.labels[:, index]
+            y = training.labels[:, index]
             if (constant := constant_logit(y)) is not None:
                 return {f"constant/{labels[index]}": constant}
-            if settings["algorithm"] == "logistic_regression":
+            if settings.algorithm == "logistic_regression":
                 return _fit_logistic(x, y, labels[index], settings)
             return _fit_lightgbm(x, y, labels[index], settings)
 
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(context.threads) as pool:
             for done, fitted in enumerate(pool.map(fit_label, range(len(labels))), start=1):
                 tensors |= fitted
-                progress({"label": labels[done - 1], "done": done, "labels": len(labels)})
-                if reason := stopping():
+                try:
+                    context.fitted(done)
+                except Interrupted:
                     pool.shutdown(cancel_futures=True)
-                    raise Interrupted(f"{reason}: stopped after label {done} of {len(labels)}")
+                    raise
         model = cls(tensors, settings, labels)
         model.validation_logits = model.logits(validation)
         return model
@@ -105,12 +94,12 @@ class Model(LabelwiseModel):
         of_mass = np.zeros((len(x), masses), dtype=np.float32)
         names = feature_names(masses, bands)
         start = 0
-        for group in self.settings["features"]:
+        for group in self.settings.features:
             width = len(names[group])
             block = parts[:, start : start + width].reshape(len(x), masses, bands if group in BANDED else 1)
             of_mass += block.sum(axis=2)
             start += width
-        columns = [column for group in self.settings["features"] for column in names[group]] + ["side flag"]
+        columns = [column for group in self.settings.features for column in names[group]] + ["side flag"]
         order = np.argsort(-np.abs(parts), axis=1)[:, :NAMED]
         top = [[(columns[c], float(row[c])) for c in chosen if row[c]] for row, chosen in zip(parts, order, strict=True)]
         return Evidence(of_mass, top=top)
@@ -130,27 +119,27 @@ def _columns(samples: Samples) -> np.ndarray:
     return np.column_stack([samples.inputs, samples.side.astype(np.float32)])
 
 
-def _fit_lightgbm(x: np.ndarray, y: np.ndarray, label: str, settings: dict) -> dict[str, np.ndarray]:
+def _fit_lightgbm(x: np.ndarray, y: np.ndarray, label: str, settings: TableSettings) -> dict[str, np.ndarray]:
     parameters = {
         "objective": "binary",
-        "learning_rate": settings["rate"],
-        "num_leaves": settings["leaves"],
-        "min_data_in_leaf": settings["leaf_samples"],
-        "extra_trees": settings["extra_trees"],
-        "feature_fraction": settings["column_share"],
-        "bagging_fraction": settings["row_share"],
+        "learning_rate": settings.rate,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": settings.leaf_samples,
+        "extra_trees": settings.extra_trees,
+        "feature_fraction": settings.column_share,
+        "bagging_fraction": settings.row_share,
         "bagging_freq": 1,
-        "lambda_l2": settings["l2"],
-        "seed": settings["seed"],
+        "lambda_l2": settings.l2,
+        "seed": settings.seed,
         "deterministic": True,
         "force_col_wise": True,
         "num_threads": 1,
         "verbosity": -1,
     }
-    booster = lightgbm.train(parameters, lightgbm.Dataset(x, y), num_boost_round=settings["trees"])
+    booster = lightgbm.train(parameters, lightgbm.Dataset(x, y), num_boost_round=settings.trees)
     return {f"trees/{label}": np.frombuffer(booster.model_to_string().encode(), dtype=np.uint8)}
 
 
-def _fit_logistic(x: np.ndarray, y: np.ndarray, label: str, settings: dict) -> dict[str, np.ndarray]:
-    fitted = LogisticRegression(C=settings["c"], max_iter=1000).fit(x, y)
+def _fit_logistic(x: np.ndarray, y: np.ndarray, label: str, settings: TableSettings) -> dict[str, np.ndarray]:
+    fitted = LogisticRegression(C=settings.c, max_iter=1000).fit(x, y)
     return {f"weight/{label}": fitted.coef_[0].astype(np.float64), f"bias/{label}": fitted.intercept_}

