@@ -14,6 +14,7 @@ import torch
 from plain import Plain
 
 from ionscape.models.image.model import Model
+from ionscape.training.context import FitContext
 from ionscape.training.device import resolve_precision, set_up
 
 
@@ -66,7 +67,9 @@ def main() -> None:
         print(f"engine: epoch {row['epoch']}/{arguments.epochs}, {row['seconds']:.1f} s", flush=True)
 
     started = time.perf_counter()
-    model = Model.fit(samples_of(*training), samples_of(*validation), labels, settings, arguments.threads, progress)
+    model = Model.fit(
+        samples_of(*training), samples_of(*validation), settings, FitContext(labels, arguments.threads, progress)
+    )
     engine = time.perf_counter() - started
     history = model.history
     plain = plain_seconds(settings, training, validation, arguments.plain_epochs, arguments)

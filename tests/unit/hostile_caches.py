@@ -10,7 +10,6 @@ import torch
 from attempts import Outcome
 
 from ionscape.config.grid import Grid
-from ionscape.config.load import load_config
 from ionscape.errors import InputError
 from ionscape.files.artifact import read_json, read_table, write_json, write_table
 from ionscape.images.store import image_schema, load_images, write_images
@@ -18,9 +17,10 @@ from ionscape.models.registry import load_fold
 from ionscape.models.saved import save_model
 from ionscape.serving.export import export_ensemble, open_export
 from ionscape.training.checkpoint import Checkpoint
+from support.settings import load_config
 
 ROOT = Path(__file__).parents[2]
-CONFIG = load_config({"models": {"kernel": {"family": "kernel"}}}, ROOT / "workflow/schemas")
+CONFIG = load_config({"models": {"kernel": {"family": "kernel"}}})
 LABELS = ["basalt", "oxide"]
 GRID = Grid(masses=16, times=12)
 
@@ -29,7 +29,7 @@ def _save_model(folder: Path) -> None:
     from safetensors.numpy import save_file
 
     tensors = {"samples": np.arange(60, dtype=np.float32).reshape(5, 12), "weights": np.ones((5, 2))}
-    facts = {"settings": CONFIG["models"]["kernel"], "labels": LABELS, "inputs": {"masses": 5}}
+    facts = {"settings": CONFIG.models["kernel"].model_dump(), "labels": LABELS, "inputs": {"masses": 5}}
     save_model(folder, lambda path: save_file(tensors, path), facts)
 
 
@@ -90,7 +90,7 @@ def artefacts(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     kept.wait()
     found["checkpoint"] = folder / "checkpoint.safetensors", _load_checkpoint
     export = folder / "export"
-    facts = {"run": "x", "labels": LABELS, "side": None, "features": CONFIG["features"], "trained_on": 70}
+    facts = {"run": "x", "labels": LABELS, "side": None, "features": CONFIG.features.model_dump(), "trained_on": 70}
     facts |= {"known": {"0": {"scans": [1.0, 2.0]}}, "columns": dict.fromkeys(("axis", "mass", "intensity", "time"), "x")}
     facts["grid"] = {"masses": 64, "times": 32, "drop_masses": [4], "limits": None, "statistic": "sum"}
     ones = dict.fromkeys(LABELS, 1.0)

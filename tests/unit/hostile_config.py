@@ -12,14 +12,14 @@ import yaml
 from hostile import TRICKS, Outcome, rounds
 from hypothesis import strategies as st
 
-from ionscape.config.load import load_config
+from ionscape.config.sections import Dataset
 from ionscape.data.folder import find_files
 from ionscape.errors import InputErrors
 from ionscape.serving.new_runs import find_new
+from support.settings import load_config, whole_schema
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = ROOT / "workflow" / "schemas"
-SCHEMA = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8"))
+SCHEMA = whole_schema()
 SHIPPED = [
     yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in [ROOT / "config.yaml", *sorted((ROOT / "resources" / "presets").glob("*.yaml"))]
@@ -72,7 +72,7 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 KEYS = st.one_of(
-    st.sampled_from([*SCHEMA["properties"], *SCHEMA["$defs"]["image"]["properties"]]),
+    st.sampled_from([*SCHEMA["properties"], *SCHEMA["families"]["image"]["properties"]]),
     st.sampled_from(TRICKS),
     st.sampled_from([None, True, 7, 1.5, float("nan"), datetime.date(2024, 1, 15)]),
     st.text(max_size=10),
@@ -142,25 +142,25 @@ def judge(config: object, folder: Path) -> bool:
         folder: the data set of configurations that have their own.
     """
     try:
-        loaded = load_config(config, SCHEMAS)
+        loaded = load_config(config).model_dump()
     except InputErrors as error:
         _check_refusal(error)
         raise
-    assert set(loaded) == set(SCHEMA["properties"]) - {"defaults"}
+    assert set(loaded) == set(SCHEMA["properties"])
     for name in (loaded["run"], *loaded["models"]):
         assert NAME.fullmatch(name), f"no file name: {name!r}"
     for model in loaded["models"].values():
-        assert set(model) == {"family", *SCHEMA["$defs"][model["family"]]["properties"]}
+        assert set(model) == set(SCHEMA["families"][model["family"]]["properties"])
     assert json.loads(json.dumps(loaded, allow_nan=False)) == loaded
     seeds = {
         name: {**model, "seed": model["seed"] - loaded["seed"]} if "seed" in model else model
         for name, model in loaded["models"].items()
     }
-    again = load_config({**loaded, "models": seeds}, SCHEMAS)
+    again = load_config({**loaded, "models": seeds}).model_dump()
     assert again == loaded, "loaded once more it is another"
     root = loaded["dataset"]["root"]
     here = {**loaded["dataset"], "root": str(folder) if root and root.startswith("data/") else root}
-    found = find_files(here, str(folder / "example"))
+    found = find_files(Dataset.model_validate(here), str(folder / "example"))
     root = Path(found.root).resolve()
     for path in filter(None, (found.metadata, *found.labels, found.submission_format, found.folds)):
         assert Path(path).resolve().is_relative_to(root), f"{path} is not in {root}"

@@ -14,6 +14,8 @@ from ionscape.models.image import model as image
 from ionscape.models.sequence import model as sequence
 from ionscape.training import checkpoint
 from ionscape.training.checkpoint import Checkpoint, training_key
+from ionscape.training.context import FitContext
+from support.settings import model_settings
 
 LABELS = ["side", "sum"]
 SHARED = {
@@ -174,14 +176,14 @@ def test_a_write_that_fails_half_way_leaves_the_one_before(path, monkeypatch):
     assert files_beside(path) == [path.name]
 
 
-def key(settings=SHARED, labels=LABELS, training=None, validation=None, **changes):
+def key(settings=IMAGE, labels=LABELS, training=None, validation=None, **changes):
     parts = {"training": training or samples_of(9, 0), "validation": validation or samples_of(4, 1)}
     for name, change in changes.items():
         part, _, attribute = name.partition("_")
         value = copy.deepcopy(getattr(parts[part], attribute))
         change(value)
         parts[part] = Samples(**{**vars(parts[part]), attribute: value})
-    return training_key(settings, labels, **parts)
+    return training_key(model_settings(settings), labels, **parts)
 
 
 def put(index, value):
@@ -189,8 +191,8 @@ def put(index, value):
 
 
 OTHERS = {
-    "a setting": {"settings": {**SHARED, "rate": 2e-3}},
-    "one setting more": {"settings": {**SHARED, "dropout": 0}},
+    "a setting": {"settings": {**IMAGE, "rate": 2e-3}},
+    "a list in it": {"settings": {**IMAGE, "widths": [32, 40]}},
     "a label's name": {"labels": ["side", "total"]},
     "the labels' order": {"labels": LABELS[::-1]},
     "the parts swapped": {"training": samples_of(4, 1), "validation": samples_of(9, 0)},
@@ -210,7 +212,7 @@ OTHERS = {
 def test_a_key_names_what_a_training_is_made_of():
     keys = {name: key(**change) for name, change in OTHERS.items()}
     assert len({key(), *keys.values()}) == 1 + len(OTHERS), keys
-    assert key() == key(settings=dict(reversed(SHARED.items())))
+    assert key() == key(settings=dict(reversed(IMAGE.items())))
     view = samples_of(18, 0)
     view = Samples(view.ids[::2], view.inputs[::2], view.side[::2], view.labels[::2])  # not contiguous
     assert key(training=view) == key(training=view.take(np.arange(9)))
@@ -225,9 +227,9 @@ def fitted(kind, checkpoint=None, stop_after=None, **changes):
         asked.append(True)
         return "SIGTERM" if len(asked) == stop_after else None
 
-    arguments = (samples_of(25, 0), samples_of(7, 1), LABELS, {**settings, **changes}, 1, rows.append)
+    arguments = (samples_of(25, 0), samples_of(7, 1), model_settings({**settings, **changes}))
     try:
-        return model.fit(*arguments, checkpoint, stopping), rows
+        return model.fit(*arguments, FitContext(LABELS, 1, rows.append, checkpoint, stopping)), rows
     except Interrupted as stop:
         return stop, rows
 

@@ -1,26 +1,28 @@
 """load_config: METHOD.md's constants as defaults, strings from --config, and messages with the key's path."""
 
 import copy
+import json
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
-from ionscape.config.load import WEIGHT_PACKAGES, load_config
 from ionscape.errors import InputErrors
+from ionscape.models.image.family import WEIGHT_PACKAGES
+from support.settings import load_config, whole_schema
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = ROOT / "workflow" / "schemas"
-SCHEMA = yaml.safe_load((SCHEMAS / "config.schema.yaml").read_text(encoding="utf-8"))
+SCHEMA = whole_schema()
+SCHEMA_FILE = ROOT / "workflow/schemas/config.schema.json"
 SHIPPED = [ROOT / "config.yaml", *sorted((ROOT / "resources" / "presets").glob("*.yaml"))]
 IMAGE = {"family": "image", "backbone": "resnet34"}
 #: Keys that cannot have a default: they say what a model is, or which metadata column is meant.
-NO_DEFAULT = {"models", "models.*.family", "$defs.image.backbone", "dataset.side.column", "dataset.side.positive"}
+NO_DEFAULT = {"models", "dataset.side.column", "dataset.side.positive"}
 
 
 def load(models=None, **sections):
-    return load_config({"models": models or {"m": {"family": "table"}}, **sections}, SCHEMAS)
+    return load_config({"models": models or {"m": {"family": "table"}}, **sections}).model_dump()
 
 
 def image(**settings):
@@ -29,7 +31,7 @@ def image(**settings):
 
 def problems(config):
     with pytest.raises(InputErrors) as caught:
-        load_config(config, SCHEMAS)
+        load_config(config)
     return caught.value.problems
 
 
@@ -38,28 +40,27 @@ def image_problems(**settings):
 
 
 def keys(schema, path=""):
-    """(path, schema) of every key, nested ones too; a reference is followed."""
+    """(path, schema) of every key, nested ones too."""
     for name, inner in schema.get("properties", {}).items():
         here = f"{path}{name}"
-        if "$ref" in inner:
-            inner = {**SCHEMA["$defs"][inner["$ref"].rsplit("/", 1)[1]], **inner}
-            yield here, {**inner, "properties": {}}  # its keys are listed once, under $defs
-            continue
         yield here, inner
         yield from keys(inner, f"{here}.")
-        if isinstance(inner.get("additionalProperties"), dict):
-            yield from keys(inner["additionalProperties"], f"{here}.*.")
 
 
 EVERY_KEY = [
     *keys(SCHEMA),
-    *(pair for name, inner in SCHEMA["$defs"].items() for pair in keys(inner, f"$defs.{name}.")),
+    *(pair for name, inner in SCHEMA["families"].items() for pair in keys(inner, f"model {name}.")),
 ]
 
 
 def test_the_schema_is_a_json_schema():
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
     assert len(EVERY_KEY) > 50
+    validator = jsonschema.Draft202012Validator(schema)
+    for path in SHIPPED:
+        validator.validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert not validator.is_valid({"models": {"m": {"family": "table", "epochs": 3}}})
 
 
 @pytest.mark.parametrize(("path", "schema"), EVERY_KEY, ids=[path for path, _ in EVERY_KEY])
@@ -99,13 +100,13 @@ def test_every_section_and_setting_is_filled_in():
         "t": {"family": "table"},
     }
     config = load(models, dataset={"axis": {"column": "temp"}})
-    sections = set(SCHEMA["properties"]) - {"defaults"}
+    sections = set(SCHEMA["properties"])
     assert set(config) == sections
     for name in sections - {"models", "run", "seed", "model", "new", "predictions"}:
         assert set(config[name]) == set(SCHEMA["properties"][name]["properties"])
     assert config["dataset"]["axis"] == {"column": "temp", "limits": None}
     for name, family in (("m", "image"), ("s", "sequence"), ("k", "kernel"), ("l", "library"), ("t", "table")):
-        assert set(config["models"][name]) == {"family", *SCHEMA["$defs"][family]["properties"]}
+        assert set(config["models"][name]) == set(SCHEMA["families"][family]["properties"])
 
 
 def test_a_models_own_setting_beats_its_familys_and_that_the_schemas():
@@ -138,7 +139,7 @@ def test_channels_that_an_architecture_cannot_split(architecture, channels):
 def test_the_given_configuration_stays_as_it_is():
     given = {"run": 7, "models": {"m": {**IMAGE, "epochs": "3"}}, "images": {"times": "96"}}
     before = copy.deepcopy(given)
-    load_config(given, SCHEMAS)
+    load_config(given).model_dump()
     assert given == before
 
 
@@ -198,9 +199,9 @@ def as_strings(value):
 @pytest.mark.parametrize("path", SHIPPED, ids=[path.name for path in SHIPPED])
 def test_shipped_configurations_load_and_mean_the_same_as_text(path):
     given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config = load_config(given, SCHEMAS)
+    config = load_config(given).model_dump()
     assert config["models"].keys() == given["models"].keys()
-    assert load_config(as_strings(given), SCHEMAS) == config
+    assert load_config(as_strings(given)).model_dump() == config
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,7 @@ def test_no_models():
 def test_unknown_family(family, near):
     (message,) = problems({"models": {"m": {"family": family}}})
     assert message.startswith(
-        f"models.m.family: found '{family}', allowed: image, sequence, kernel, library, table; did you mean '{near}'?"
+        f"models.m.family: found '{family}', allowed: image, kernel, library, sequence, table; did you mean '{near}'?"
     )
 
 

@@ -20,6 +20,8 @@ from ionscape.models.kernel import model as kernel
 from ionscape.models.library import model as library
 from ionscape.models.sequence.model import Model as SequenceModel
 from ionscape.models.table import model as table
+from ionscape.training.context import FitContext
+from support.settings import model_settings
 
 OWN_ION = np.array([3, 8])  # of labels a and b, as events() makes them
 
@@ -41,7 +43,7 @@ def training():
 
 
 def test_a_sequence_models_evidence_adds_up_to_its_logit(training):
-    model = SequenceModel.fit(training, events(40, 2), LABELS, test_sequence.settings(epochs=15), 1, [].append)
+    model = SequenceModel.fit(training, events(40, 2), test_sequence.settings(epochs=15), FitContext(LABELS, 1, [].append))
     samples, labels = with_label(events(30, 3))
     found = model.evidence(samples, labels)
     assert found.image.shape == (len(labels), MASSES, TIMES)
@@ -61,7 +63,7 @@ def test_a_sequence_models_evidence_adds_up_to_its_logit(training):
 @pytest.mark.parametrize("stride", [2, 3])
 def test_the_event_curve_has_the_images_bins(training, stride):
     how = test_sequence.settings(epochs=1, stride=stride, scalings=["log", "root"], background=[0, 0.1])
-    model = SequenceModel.fit(training, events(8, 2), LABELS, how, 1, [].append)
+    model = SequenceModel.fit(training, events(8, 2), how, FitContext(LABELS, 1, [].append))
     found = model.evidence(events(5, 3), np.array([0, 1, 0, 1, 1]))
     assert found.curve.shape == (5, TIMES)
     assert found.image.shape == (5, MASSES, TIMES)
@@ -83,7 +85,7 @@ def test_a_kernel_models_evidence_is_its_logits_slope(training, changes):
 
     def logit(factor):
         squared = [2 - 2 * factor * (a.astype(float) @ b.T) for a, b in zip(asked, known, strict=True)]
-        kernels = [np.exp(-how["width"] * d / s) for d, s in zip(squared, model.tensors["scales"], strict=True)]
+        kernels = [np.exp(-how.width * d / s) for d, s in zip(squared, model.tensors["scales"], strict=True)]
         return (np.mean(kernels, axis=0) @ model.tensors["weights"])[np.arange(len(labels)), labels]
 
     slope = (logit(1 + step) - logit(1 - step)) / (2 * step)
@@ -98,8 +100,8 @@ def test_a_table_models_evidence_adds_up_to_its_logit(algorithm):
     inputs = rng.random((150, 6)).astype(np.float32)
     labels = np.column_stack([inputs[:, 1] > 0.5, inputs[:, 4] > 0.5, np.ones(150)]).astype(np.float32)
     samples = Samples([str(n) for n in range(150)], inputs, rng.integers(0, 2, 150), labels)
-    how = {**test_models.TABLE, "algorithm": algorithm, "features": groups, "row_share": 1.0}
-    model = table.Model.fit(samples, samples, ["a", "b", "c"], how, 1, [].append)
+    how = model_settings({**test_models.TABLE, "algorithm": algorithm, "features": groups, "row_share": 1.0})
+    model = table.Model.fit(samples, samples, how, FitContext(["a", "b", "c"], 1, [].append))
     model.inputs = {"masses": 2, "bands": 2}
     asked = np.arange(150) % 3
     found = model.evidence(samples, asked)
@@ -120,7 +122,7 @@ def test_a_table_models_evidence_adds_up_to_its_logit(algorithm):
 
 def test_a_library_searchs_evidence_adds_up_to_its_logit(training):
     samples, labels = with_label(events(30, 3))
-    model = library.Model.fit(training, samples, LABELS, test_library.SETTINGS, 1, [].append)
+    model = library.Model.fit(training, samples, model_settings(test_library.SETTINGS), FitContext(LABELS, 1, [].append))
     found = model.evidence(samples, labels)
     expected = model.logits(samples)[np.arange(len(labels)), labels] - model.tensors["bias"][labels]
     np.testing.assert_allclose(found.masses.sum(axis=1), expected, rtol=1e-4)
@@ -138,10 +140,12 @@ def test_an_image_models_evidence_is_where_its_label_is():
         made[:, 44:60, 44:60] += labels[:, 1, None, None] * rng.random((len(labels), 16, 16))
         return made
 
-    how = {**test_models.IMAGE, "head": "full", "widths": [64], "mixup": 0, "mass_scaling": 0, "epochs": 16, "rate": 4e-3}
+    how = model_settings(
+        {**test_models.IMAGE, "head": "full", "widths": [64], "mixup": 0, "mass_scaling": 0, "epochs": 16, "rate": 4e-3}
+    )
     training = Samples([str(n) for n in range(160)], images(labels), np.zeros(160, np.int64), labels)
     torch.set_num_threads(1)
-    model = image.Model.fit(training, training, LABELS, how, 1, [].append)
+    model = image.Model.fit(training, training, how, FitContext(LABELS, 1, [].append))
     asked = Samples(["x"] * 20, images(np.ones((20, 2))), np.zeros(20, np.int64), np.ones((20, 2), np.float32))
     first, second = (model.evidence(asked, np.full(20, label)) for label in (0, 1))
     assert first.image.shape == (20, 64, 64)
@@ -231,7 +235,7 @@ def test_the_mean_of_a_label():
 @pytest.mark.parametrize("backbone", ["hrnet_w18_small", "dpn48b", "resnet18", "regnetx_002", "tf_efficientnet_lite0"])
 def test_every_kind_of_backbone_tells_its_evidence(backbone, head):
     """Of the presets' kinds: their layers have other names, and some give lists."""
-    how = {**test_models.IMAGE, "backbone": backbone, "head": head, "drop_path_rate": 0, "widths": [64]}
+    how = model_settings({**test_models.IMAGE, "backbone": backbone, "head": head, "drop_path_rate": 0, "widths": [64]})
     torch.manual_seed(0)
     network = image.Model.build(how, (64, 40), 2, fresh=True)
     images = np.random.default_rng(0).random((2, 64, 40), np.float32)

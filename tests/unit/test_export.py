@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ionscape.config.load import load_config
 from ionscape.errors import InputError
 from ionscape.files import artifact
 from ionscape.files.versions import FORMATS
 from ionscape.serving.export import open_export
+from support.settings import load_config
 
-SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 MODELS = {"m": {"family": "table"}, "n": {"family": "image", "backbone": "resnet34"}}
 
 
@@ -28,7 +27,7 @@ class Folder:
 
     def __init__(self, root: Path):
         self.root = root
-        config = load_config({"models": MODELS}, SCHEMAS)
+        config = load_config({"models": MODELS}).model_dump()
         labels = {"aromatic": 1.0, "mineral": 1.0}
         self.ensemble = {
             "members": ["m", "n"],

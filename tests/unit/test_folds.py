@@ -1,7 +1,5 @@
 """Folds, and train_fold against a logistic regression fitted by hand: no sample is scored by a model that saw it."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,7 +8,6 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
-from ionscape.config.load import load_config
 from ionscape.data.samples import Samples
 from ionscape.errors import InputError, InputErrors
 from ionscape.evaluation.cross_validation import config_hash, train_fold
@@ -18,8 +15,9 @@ from ionscape.evaluation.folds import ALWAYS, across_folds, assign_folds, given_
 from ionscape.files.small_csv import Row
 from ionscape.models.inputs import load_samples
 from ionscape.models.logits import collect_logits, logit_table
+from ionscape.training.context import FitContext
+from support.settings import load_config
 
-SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 LABELS = ["aromatic", "mineral"]
 
 
@@ -202,7 +200,7 @@ def random_samples(seed, n=60, columns=6):
 
 def settings(**given):
     model = {"family": "table", "algorithm": "logistic_regression", **given}
-    return load_config({"models": {"m": model}}, SCHEMAS)["models"]["m"]
+    return load_config({"models": {"m": model}}).models["m"]
 
 
 def by_hand(samples, train, predict, c):
@@ -223,7 +221,7 @@ def test_out_of_fold_logits_are_of_a_model_fitted_on_the_other_folds(fold, train
     if not train_val:
         folds = {sample: f for sample, f in folds.items() if f != ALWAYS}
     predict = np.isnan(samples.labels[:, 0])
-    result = train_fold(samples, predict, folds, fold, LABELS, settings(c=0.1), 2, lambda row: None)
+    result = train_fold(samples, predict, folds, fold, settings(c=0.1), FitContext(LABELS, 2, lambda row: None))
 
     inside = [row for row, sample in enumerate(samples.ids) if folds.get(sample) == fold]
     outside = [row for row, sample in enumerate(samples.ids) if sample in folds and folds[sample] != fold]
@@ -245,7 +243,8 @@ def test_a_folds_own_labels_change_its_score_only():
     flipped = np.where(inside[:, None], 1 - samples.labels, samples.labels)
     spoiled = Samples(samples.ids, samples.inputs, samples.side, flipped)
     first, second = (
-        train_fold(given, predict, folds, 1, LABELS, settings(), 1, lambda row: None) for given in (samples, spoiled)
+        train_fold(given, predict, folds, 1, settings(), FitContext(LABELS, 1, lambda row: None))
+        for given in (samples, spoiled)
     )
     np.testing.assert_array_equal(first.oof, second.oof)
     np.testing.assert_array_equal(first.test, second.test)
@@ -254,7 +253,7 @@ def test_a_folds_own_labels_change_its_score_only():
 
 def test_nothing_to_predict():
     samples, folds = random_samples(3)
-    result = train_fold(samples, np.zeros(60, bool), folds, 0, LABELS, settings(), 1, lambda row: None)
+    result = train_fold(samples, np.zeros(60, bool), folds, 0, settings(), FitContext(LABELS, 1, lambda row: None))
     assert (result.predicted, result.test.shape) == ([], (0, 2))
 
 
@@ -288,7 +287,8 @@ def test_collected_logits_keep_the_order_given():
 
 
 def test_the_configs_hash_sees_every_value_and_no_order():
-    settings = {"family": "table", "rate": 0.1}
-    assert config_hash(settings) == config_hash({"rate": 0.1, "family": "table"})
-    assert config_hash(settings) != config_hash({**settings, "rate": 0.2})
-    assert len(config_hash(settings)) == 16
+    given = {"rate": 0.1, "trees": 3}
+    assert config_hash(settings(**given)) == config_hash(settings(**dict(reversed(given.items()))))
+    assert config_hash(settings(**given)) != config_hash(settings(**{**given, "rate": 0.2}))
+    assert config_hash(settings(rate=1)) != config_hash(settings(rate=1.0))  # as they are written: no model is fitted again
+    assert len(config_hash(settings())) == 16

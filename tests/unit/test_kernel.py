@@ -10,6 +10,8 @@ from test_sequence import LABELS, events
 from ionscape.data.samples import Samples
 from ionscape.errors import Interrupted
 from ionscape.models.kernel.model import Model, bands_of, squared_distances, views_of
+from ionscape.training.context import FitContext
+from support.settings import model_settings
 
 SETTINGS = {
     "family": "kernel",
@@ -25,33 +27,37 @@ SETTINGS = {
 }
 
 
+def settings(**changes):
+    return model_settings({**SETTINGS, **changes})
+
+
 def fit(training, validation, **changes):
-    return Model.fit(training, validation, LABELS, {**SETTINGS, **changes}, 1, [].append)
+    return Model.fit(training, validation, settings(**changes), FitContext(LABELS, 1, [].append))
 
 
 def test_bands_are_maxima_of_the_smoothed_rows():
     images = np.zeros((1, 2, 7), np.float32)
     images[0, 0, 3] = 1
     images[0, 1] = -0.5
-    bands = bands_of(images, {**SETTINGS, "bands": 3})  # bins 0–2, 3–4, 5–6 after the window 1/4, 1/2, 1/4
+    bands = bands_of(images, settings(bands=3))  # bins 0–2, 3–4, 5–6 after the window 1/4, 1/2, 1/4
     assert bands[0].tolist() == [[0.25, 0.5, 0], [0, 0, 0]]
-    assert bands_of(images, {**SETTINGS, "bands": 20, "smoothing": 0}).shape == (1, 2, 7)
+    assert bands_of(images, settings(bands=20, smoothing=0)).shape == (1, 2, 7)
 
 
 def test_views():
     bands = np.array([[[0.64, 0.04], [0.16, 0], [0, 0]]], np.float32)
     expected = [[1, 0.25, 0.5, 0, 0, 0], [1, 0.25, 1, 0, 0, 0], [1, 1, 0.5, 0, 0, 0], [1, 0.5, 0]]
-    for view, values in zip(views_of(bands, SETTINGS), expected, strict=True):
+    for view, values in zip(views_of(bands, settings()), expected, strict=True):
         np.testing.assert_allclose(view, [values / np.linalg.norm(values)], atol=1e-6)
-    (faint,) = views_of(np.array([[[1, 1e-6], [1e-8, 0]]], np.float32), {**SETTINGS, "views": ["time"]})
+    (faint,) = views_of(np.array([[[1, 1e-6], [1e-8, 0]]], np.float32), settings(views=["time"]))
     assert faint[0, 1] / faint[0, 0] == pytest.approx((1e-6 / 1e-2) ** 0.5)
-    assert not np.isnan(views_of(np.zeros((1, 2, 3), np.float32), SETTINGS)[0]).any()
+    assert not np.isnan(views_of(np.zeros((1, 2, 3), np.float32), settings())[0]).any()
 
 
 def test_views_without_some_masses_are_those_of_the_others():
     bands = np.random.default_rng(0).random((4, 5, 3)).astype(np.float32)
-    views = views_of(bands, {**SETTINGS, "also_without": [0, 3, 99]})
-    expected = [*views_of(bands, SETTINGS), *views_of(bands[:, [1, 2, 4]], SETTINGS)]
+    views = views_of(bands, settings(also_without=[0, 3, 99]))
+    expected = [*views_of(bands, settings()), *views_of(bands[:, [1, 2, 4]], settings())]
     for view, other in zip(views, expected, strict=True):
         np.testing.assert_array_equal(view, other)
 
@@ -67,7 +73,7 @@ def test_it_is_the_optimum_of_kernel_logistic_regression():
     samples = events(30, 0)
     model = fit(samples, samples, c=2.0)
     kernel = 0
-    for view in views_of(bands_of(samples.inputs, SETTINGS), SETTINGS):
+    for view in views_of(bands_of(samples.inputs, settings()), settings()):
         d = squared_distances(view, view)
         kernel = kernel + np.exp(-2 * d / np.median(d[~np.eye(30, dtype=bool)])) / 4
     y = samples.labels[:, 0].astype(float)
@@ -109,4 +115,4 @@ def test_labels_of_one_class_and_the_side_flag():
 def test_told_to_stop():
     samples = events(20, 0)
     with pytest.raises(Interrupted, match=re.escape("SIGTERM: stopped after label 1 of 2")):
-        Model.fit(samples, samples, LABELS, SETTINGS, 1, [].append, stopping=lambda: "SIGTERM")
+        Model.fit(samples, samples, settings(), FitContext(LABELS, 1, [].append, stopping=lambda: "SIGTERM"))

@@ -11,6 +11,8 @@ from ionscape.data.samples import Samples
 from ionscape.evaluation.cross_validation import train_fold
 from ionscape.evaluation.metrics import log_loss
 from ionscape.models.logits import probabilities_of
+from ionscape.training.context import FitContext
+from support.settings import model_settings
 
 SAMPLES, FOLDS, MASSES, TIMES, LEAK = 150, 3, 6, 8, 5
 MODELS = {
@@ -46,7 +48,9 @@ def out_of_fold_loss(settings, leaks_into):
         inputs = np.log(planted.max(axis=2)) if settings["family"] == "table" else planted
         samples = Samples(ids, inputs, np.zeros(SAMPLES, np.int64), labels)
         nobody = np.zeros(SAMPLES, bool)
-        logits[folds == fold] = train_fold(samples, nobody, of, fold, ["mineral"], settings, 1, lambda row: None).oof
+        logits[folds == fold] = train_fold(
+            samples, nobody, of, fold, model_settings(settings), FitContext(["mineral"], 1, lambda row: None)
+        ).oof
     return log_loss(labels, probabilities_of(logits))
 
 

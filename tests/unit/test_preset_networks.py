@@ -12,7 +12,6 @@ import torch
 import yaml
 
 from ionscape.config.grid import Grid
-from ionscape.config.load import load_config
 from ionscape.data.example.chromatography import simulate_runs
 from ionscape.data.example.library import read_library
 from ionscape.data.run import Run
@@ -22,6 +21,8 @@ from ionscape.images.render import render
 from ionscape.models.image.model import Model
 from ionscape.models.image.network import Network
 from ionscape.serving.model_card import pretrained_source
+from ionscape.training.context import FitContext
+from support.settings import changed, load_config
 
 ROOT = Path(__file__).parents[2]
 PRESETS = {path.stem: path for path in sorted((ROOT / "resources/presets").glob("*.yaml"))}
@@ -66,17 +67,17 @@ torch.set_num_threads(1)
 
 def image_models(preset):
     """The preset's image models as they are trained: name → settings."""
-    config = load_config(yaml.safe_load(PRESETS[preset].read_text(encoding="utf-8")), ROOT / "workflow/schemas")
-    return {name: model for name, model in config["models"].items() if model["family"] == "image"}
+    config = load_config(yaml.safe_load(PRESETS[preset].read_text(encoding="utf-8")))
+    return {name: model for name, model in config.models.items() if model.family == "image"}
 
 
 @pytest.mark.parametrize(("preset", "expected"), [("second-place", SUBMITTED), ("second-place-rerun", RERUN)])
 def test_the_second_places_models_are_the_authors(preset, expected):
     found = {}
     for model in image_models(preset).values():
-        assert model["pretrained"] is True
-        how = (model["normalization"], model["mixup"], model["head"], model["log_scaling"])
-        found.setdefault(how, []).append(f"{model['backbone']} {model['seed']}")
+        assert model.pretrained is True
+        how = (model.normalization, model.mixup, model.head, model.log_scaling)
+        found.setdefault(how, []).append(f"{model.backbone} {model.seed}")
     assert {how: sorted(models) for how, models in found.items()} == expected
 
 
@@ -86,26 +87,26 @@ def test_a_preset_names_the_weights_that_it_takes_from_the_hub(preset):
     loaded = image_models(preset)
     family = given["defaults"].get("image", {})
     for name, model in given["models"].items():
-        if name in loaded and loaded[name]["pretrained"] is True:
-            assert {**family, **model}["backbone"] == loaded[name]["backbone"], name
-            assert "." in loaded[name]["backbone"], name
+        if name in loaded and loaded[name].pretrained is True:
+            assert {**family, **model}["backbone"] == loaded[name].backbone, name
+            assert "." in loaded[name].backbone, name
 
 
 def test_a_model_card_names_the_weights():
     model = image_models("mars1")["resnet34"]
-    assert "ImageNet weights of timm's hub (timm/resnet34.bt_in1k)" in pretrained_source(model)
+    assert "ImageNet weights of timm's hub (timm/resnet34.bt_in1k)" in pretrained_source(model.model_dump())
 
 
 @pytest.mark.parametrize("preset", ["second-place", "second-place-rerun"])
 def test_the_second_places_networks_have_the_shapes_that_they_had(preset):
     seen = set()
     for model in image_models(preset).values():
-        network = f"{model['backbone'].partition('.')[0]} {model['head']}"
+        network = f"{model.architecture} {model.head}"
         if network in seen:
             continue
         seen.add(network)
         with torch.device("meta"):
-            built = Network(model["backbone"], model["head"], 256, 9, model["drop_path_rate"], {"pretrained": False})
+            built = Network(model.backbone, model.head, 256, 9, model.drop_path_rate, {"pretrained": False})
         state = built.state_dict()
         listed = "\n".join(f"{name} {list(tensor.shape)}" for name, tensor in state.items())
         numbers = sum(tensor.numel() for tensor in state.values())
@@ -114,9 +115,9 @@ def test_the_second_places_networks_have_the_shapes_that_they_had(preset):
 
 #: Each backbone with each head that a preset trains it with → one of its models.
 NETWORKS = {
-    f"{model['backbone']} {model['head']}": model
+    f"{model.backbone} {model.head}": model
     for preset in PRESETS
-    for model in sorted(image_models(preset).values(), key=lambda model: model["mixup"])
+    for model in sorted(image_models(preset).values(), key=lambda model: model.mixup)
 }
 
 
@@ -132,13 +133,15 @@ def simulated(runs, grid):
 
 def train(model, samples, **changes):
     """Trains on the first three quarters, from random weights; returns the history and the logits of the others."""
-    inputs = np.stack([normalize(image, model["normalization"]) for image in samples.inputs])
+    inputs = np.stack([normalize(image, model.normalization) for image in samples.inputs])
     samples = Samples(samples.ids, inputs, samples.side, samples.labels)
     rows = np.arange(len(samples))
     cut = len(samples) * 3 // 4
-    settings = {**model, "pretrained": False, "epochs": 2, "warmup_epochs": 1, **changes}
+    settings = changed(model, pretrained=False, epochs=2, warmup_epochs=1, **changes)
     labels = [f"label {number}" for number in range(samples.labels.shape[1])]
-    fitted = Model.fit(samples.take(rows < cut), samples.take(rows >= cut), labels, settings, 2, lambda row: None)
+    fitted = Model.fit(
+        samples.take(rows < cut), samples.take(rows >= cut), settings, FitContext(labels, 2, lambda row: None)
+    )
     return fitted.history, fitted.logits(samples.take(rows >= cut))
 
 

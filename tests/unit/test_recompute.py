@@ -16,6 +16,8 @@ from ionscape.models.image.torchvision_ops import timm
 from ionscape.models.sequence import model as sequence
 from ionscape.training.activation_checkpointing import recompute_blocks
 from ionscape.training.checkpoint import Checkpoint
+from ionscape.training.context import FitContext
+from support.settings import model_settings
 
 #: Backbone → settings that make its random numbers matter.
 BACKBONES = {
@@ -130,7 +132,9 @@ def short_of_memory(model, at_step, networks=1):
 
 def fit(model, settings, progress=None, checkpoint=None):
     progress = [].append if progress is None else progress
-    return model.fit(samples_of(25, 0), samples_of(7, 1), LABELS, settings, 1, progress, checkpoint)
+    return model.fit(
+        samples_of(25, 0), samples_of(7, 1), model_settings(settings), FitContext(LABELS, 1, progress, checkpoint)
+    )
 
 
 def losses(rows):

@@ -12,7 +12,9 @@ from ionscape.errors import InputError
 from ionscape.images.transforms import log_intensity, overlay, subtract_background, warp_time
 from ionscape.models.sequence.model import Model, SequenceBatches, to_sequence
 from ionscape.models.sequence.network import Network
+from ionscape.training.context import FitContext
 from ionscape.training.device import PREDICTION_BATCH
+from support.settings import model_settings
 
 CPU = torch.device("cpu")
 LABELS = ["a", "b"]
@@ -55,7 +57,7 @@ torch.set_num_threads(1)
 
 def settings(**changes):
     assert changes.keys() <= SETTINGS.keys()
-    return {**SETTINGS, **changes}
+    return model_settings({**SETTINGS, **changes})
 
 
 def own_pixels(n):
@@ -271,7 +273,7 @@ def test_a_fitted_model(tmp_path, architecture):
     training, validation = events(160, 1), events(PREDICTION_BATCH["cpu"] + 5, 2)
     rows = []
     how = settings(architecture=architecture, background=[0.0, 0.2], average=0.9, epochs=15)
-    model = Model.fit(training, validation, LABELS, how, 1, rows.append)
+    model = Model.fit(training, validation, how, FitContext(LABELS, 1, rows.append))
     assert model.history == rows
     assert min(row["validation_loss"] for row in rows) < 0.25  # 0.69 by the frequencies
     np.testing.assert_array_equal(model.logits(validation), model.validation_logits)
@@ -287,7 +289,7 @@ def test_the_same_seed_gives_the_same_logits():
     samples = events(16, 1)
     random = {"epochs": 2, "overlay": 0.5, "mass_scaling": 0.5, "dropout": 0.5}
     one, same, other = (
-        Model.fit(samples, samples, LABELS, settings(seed=seed, **random), 1, [].append).validation_logits
+        Model.fit(samples, samples, settings(seed=seed, **random), FitContext(LABELS, 1, [].append)).validation_logits
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)
@@ -296,4 +298,4 @@ def test_the_same_seed_gives_the_same_logits():
 
 def test_too_few_samples_for_a_batch():
     with pytest.raises(InputError, match=re.escape("7 training samples do not fill a batch of 8")):
-        Model.fit(events(7, 0), events(3, 0), LABELS, settings(), 1, [].append)
+        Model.fit(events(7, 0), events(3, 0), settings(), FitContext(LABELS, 1, [].append))

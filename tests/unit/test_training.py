@@ -12,13 +12,16 @@ from ionscape.images.transforms import add_positions, resize_time, scale_intensi
 from ionscape.models.image.model import ImageBatches, Model, predict
 from ionscape.models.image.network import Network
 from ionscape.training.batches import smooth_labels
+from ionscape.training.context import FitContext
 from ionscape.training.device import PREDICTION_BATCH
 from ionscape.training.loop import train, validation_loss
 from ionscape.training.schedule import learning_rate
+from support.settings import model_settings
 
 CPU = torch.device("cpu")
 BATCH = PREDICTION_BATCH["cpu"]
 SETTINGS = {
+    "family": "image",
     "backbone": "test_resnet",
     "pretrained": False,
     "log_scaling": "log10",
@@ -46,7 +49,7 @@ torch.set_num_threads(1)
 
 def settings(**changes):
     assert changes.keys() <= SETTINGS.keys()
-    return {**SETTINGS, **changes}
+    return model_settings({**SETTINGS, **changes})
 
 
 def samples_of(images, labels):
@@ -263,9 +266,11 @@ def trained(network, training, validation, **changes):
     def logits_of(samples):
         return predict(network, samples, used, "reference")
 
-    state = train(network, ImageBatches(training, used, CPU), validation, logits_of, used, "reference", rows.append)
+    state = train(
+        network, ImageBatches(training, used, CPU), validation, logits_of, used, "reference", FitContext([], 1, rows.append)
+    )
     assert rows == state.history
-    assert [row["epoch"] for row in rows] == list(range(1, used["epochs"] + 1))
+    assert [row["epoch"] for row in rows] == list(range(1, used.epochs + 1))
     return state.history, state.best_epoch, state.best_logits
 
 
@@ -386,7 +391,7 @@ def test_the_same_seed_gives_the_same_logits():
     changes = {"mixup": 0.5, "mass_scaling": 0.5, "drop_path_rate": 0.2}
 
     def fitted(seed):
-        return Model.fit(samples, samples, ["a", "b"], settings(seed=seed, **changes), 1, [].append)
+        return Model.fit(samples, samples, settings(seed=seed, **changes), FitContext(["a", "b"], 1, [].append))
 
     one, same, other = fitted(5), fitted(5), fitted(6)
     np.testing.assert_array_equal(one.validation_logits, same.validation_logits)
@@ -398,7 +403,7 @@ def test_a_short_training_learns():
     training, validation = random_samples(64, (64, 32), 1), random_samples(40, (64, 32), 2)
     peak = samples_of(training.inputs, training.labels[:, 1:])
     held_out = samples_of(validation.inputs, validation.labels[:, 1:])
-    model = Model.fit(peak, held_out, ["peak"], settings(epochs=10, rate=3e-3), 1, [].append)
+    model = Model.fit(peak, held_out, settings(epochs=10, rate=3e-3), FitContext(["peak"], 1, [].append))
     assert model.history[-1]["train_loss"] < model.history[0]["train_loss"] / 2
     right = (model.validation_logits > 0) == (held_out.labels > 0.5)
     assert right.mean() > 0.9

@@ -55,9 +55,13 @@ def _plain(schema: dict, definitions: dict) -> dict:
     plain = {**merged, **{key: value for key, value in schema.items() if key not in ("anyOf", "$ref", "$defs", "title")}}
     if "properties" in plain:
         plain["properties"] = {name: _plain(inner, definitions) for name, inner in plain["properties"].items()}
+        if "default" in plain:
+            plain["default"] = {}  # each key has its own
     for key in ("items", "additionalProperties"):
         if isinstance(plain.get(key), dict):
             plain[key] = _plain(plain[key], definitions)
+    if "patternProperties" in plain:
+        plain["patternProperties"] = {key: _plain(inner, definitions) for key, inner in plain["patternProperties"].items()}
     return plain
 
 

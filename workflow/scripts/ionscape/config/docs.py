@@ -72,18 +72,18 @@ def reference(families: Families) -> str:
 def editor_schema(families: Families) -> str:
     """The JSON schema of a whole configuration, for editors that complete and check YAML while it is written."""
     sections = schema_of(Sections)
-    models = [schema_of(settings) for settings in families.values()]
-    defaults = {name: schema_of(settings) for name, settings in families.items()}
-    of_model = {"oneOf": [{**schema, "required": ["family"]} for schema in models]}
+    references = {name: {"$ref": f"#/$defs/{name}"} for name in families}
+    of_model = {"required": ["family"], "oneOf": list(references.values())}
     content = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Configuration of ionscape",
         **sections,
         "properties": {
             **sections["properties"],
-            "defaults": {"type": "object", "additionalProperties": False, "properties": defaults},
+            "defaults": {"type": "object", "additionalProperties": False, "properties": references},
             "models": {**MODELS, "additionalProperties": of_model},
         },
         "required": ["models"],
+        "$defs": {name: schema_of(settings) for name, settings in families.items()},
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

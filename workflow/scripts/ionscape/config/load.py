@@ -7,7 +7,7 @@ from pydantic import Field, SerializeAsAny, ValidationError
 
 from ..errors import InputErrors, nearest
 from .base import Settings, schema_of
-from .messages import place, problems_of
+from .messages import place, problems_of, unknown_key
 from .model_settings import ModelSettings, Seeded
 from .sections import Name, Sections
 from .strange import strange
@@ -68,11 +68,16 @@ def load(raw: Any, families: Families) -> Config:
 
 def _sections(raw: dict, problems: list[str]) -> Sections | None:
     """All but the models. ``problems`` is added to, here and below."""
+    known = [*Sections.model_fields, "defaults", "models"]
+    problems += [unknown_key((key,), known) for key in raw if key not in known]
+    known_ones = {key: value for key, value in raw.items() if key in known}
     try:
-        return Sections.model_validate(coerce(raw, schema_of(Sections)))
+        sections = Sections.model_validate(coerce(known_ones, schema_of(Sections)))
     except ValidationError as error:
-        problems += problems_of(error, Sections, also=("defaults", "models"))
-    return None
+        problems += problems_of(error, Sections)
+        return None
+    problems += sections.problems()
+    return sections
 
 
 def _defaults(raw: Any, families: Families, problems: list[str]) -> dict[str, dict] | None:

@@ -33,14 +33,11 @@ def place(path: Iterable[object]) -> str:
     return f"{'.'.join(parts)}: " if parts else ""
 
 
-def problems_of(
-    error: ValidationError, settings: type[Settings], prefix: Path = (), hint: str = "", also: Sequence[str] = ()
-) -> list[str]:
+def problems_of(error: ValidationError, settings: type[Settings], prefix: Path = (), hint: str = "") -> list[str]:
     """One line a problem.
 
     Args:
-        error: of validating ``settings``; prefix: path of what was validated; hint: after *unknown key*; also:
-            further keys of the outermost section.
+        error: of validating ``settings``; prefix: path of what was validated; hint: after *unknown key*.
     """
     schema = schema_of(settings)
     found: dict[tuple, str] = {}
@@ -50,8 +47,7 @@ def problems_of(
         if entry["type"] == "missing":
             absent.setdefault((*prefix, *path[:-1]), []).append(str(path[-1]))
         elif entry["type"] == "extra_forbidden":
-            known = [*inner.get("properties", {}), *(also if len(path) == 1 else ())]
-            found[(*prefix, *path)] = _unknown((*prefix, *path), known, hint)
+            found[(*prefix, *path)] = unknown_key((*prefix, *path), list(inner.get("properties", {})), hint)
         else:  # of a union there is an error for each of its types: all say the same
             found.setdefault((*prefix, *path), _in_words((*prefix, *path), entry, inner))
     missing = [f"{place(path)}key {', '.join(map(repr, keys))} is missing" for path, keys in absent.items()]
@@ -62,6 +58,8 @@ def _located(location: Path, schema: Mapping[str, Any]) -> tuple[Path, Mapping[s
     """Where an error is, without pydantic's names of a union's members; and the schema there, or around an unknown key."""
     path: list[int | str] = []
     for part in location:
+        if part == "[key]":  # a key itself is wrong: of what holds it
+            return path[:-1], schema
         inside = schema.get("properties", {})
         if isinstance(part, int):
             path, schema = [*path, part], schema.get("items", {})
@@ -69,10 +67,20 @@ def _located(location: Path, schema: Mapping[str, Any]) -> tuple[Path, Mapping[s
             path, schema = [*path, part], inside[part]
         elif inside:
             return [*path, part], schema
+        elif of_all := _of_all_keys(schema):
+            path, schema = [*path, part], of_all
     return path, schema
 
 
-def _unknown(path: Path, known: list[str], hint: str) -> str:
+def _of_all_keys(schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The schema of an object's values, where it holds them by any name."""
+    patterns = list(schema.get("patternProperties", {}).values())
+    other = schema.get("additionalProperties")
+    return patterns[0] if patterns else other if isinstance(other, dict) else None
+
+
+def unknown_key(path: Path, known: list[str], hint: str = "") -> str:
+    """What is said of a key that is none of the known ones, or that was one in an earlier version."""
     moved = MOVED.get(".".join([*path[:1], "*", *path[2:]] if path[0] == "models" else path))
     allowed = ", ".join(sorted(known))
     return place(path) + (moved or f"unknown key{hint}{nearest(path[-1], known)} (allowed: {allowed})")
@@ -80,9 +88,8 @@ def _unknown(path: Path, known: list[str], hint: str) -> str:
 
 def _in_words(path: Path, error: ErrorDetails, schema: Mapping[str, Any]) -> str:
     where, given, kind = place(path), error["input"], error["type"]
-    if kind == "value_error":  # of a check of ours: of one value, or of a whole section, then it names the key itself
-        words = str(error["ctx"]["error"])
-        return f"{'.'.join(map(str, path))}{'.' * bool(path)}{words}" if "properties" in schema else f"{where}{words}"
+    if kind == "value_error":  # of a check of ours
+        return f"{where}{error['ctx']['error']}"
     if kind == "literal_error":
         choices = schema["enum"]
         return f"{where}found {given!r}, allowed: {', '.join(map(str, choices))}{nearest(given, choices)}"
@@ -92,7 +99,7 @@ def _in_words(path: Path, error: ErrorDetails, schema: Mapping[str, Any]) -> str
     if kind == "string_pattern_mismatch":
         return f"{where}found {given!r}, allowed: letters, digits, '.', '_' and '-', no leading '.' or '-'"
     if kind == "string_too_long":
-        return f"{where}found {given!r}, allowed: at most {schema['maxLength']} characters"
+        return f"{where}found {given!r}, allowed: at most {error['ctx']['max_length']} characters"
     if kind in LENGTHS:
         return f"{where}{given!r} {LENGTHS[kind] if given else 'should be non-empty'}"
     return f"{where}expected {' or '.join(types_of(schema))}, found {given!r}"

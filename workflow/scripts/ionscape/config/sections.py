@@ -1,9 +1,10 @@
 """The sections of the configuration: every key with its type, bounds, default, and what it means."""
 
+import math
 from collections import Counter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from .base import Settings
 from .grid import Grid
@@ -58,12 +59,6 @@ class Axis(Settings):
         description="Ends of the axis in its unit, rows outside are left out; null spreads each run over its own range.",
     )
 
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if self.limits and not 0 < self.limits[1] - self.limits[0] < float("inf"):
-            raise ValueError(f"limits: found {self.limits}, the first must be smaller than the second")
-        return self
-
 
 class Side(Settings):
     """A binary fact on a sample that chooses its image channel (METHOD step 4)."""
@@ -96,13 +91,6 @@ class Dataset(Settings):
     folds: PathText | None = Field(
         None, description="CSV with `sample_id,fold` in `root` that is used instead of drawing folds."
     )
-
-    @model_validator(mode="after")
-    def _columns_differ(self) -> Self:
-        columns = self.columns.model_dump()
-        if len(set(columns.values())) < len(columns) or self.axis.column in (columns["mass"], columns["intensity"]):
-            raise ValueError(f"columns: found {columns}, each must be another column of a run, and so must the axis")
-        return self
 
     @property
     def run_columns(self) -> dict[str, str]:
@@ -219,12 +207,6 @@ class Ensemble(Settings):
         [0.00001, 0.1], description="Smallest and largest shrinkage, log-spaced."
     )
 
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if not self.shrinkage_range[0] <= self.shrinkage_range[1]:
-            raise ValueError(f"shrinkage_range: found {self.shrinkage_range}, the first must not exceed the second")
-        return self
-
 
 class Report(Settings):
     """How much the report shows; its figures are made for print and colour-blind readers."""
@@ -261,10 +243,18 @@ class Sections(Settings):
         "predictions", description="`snakemake predict`: the folder that is written."
     )
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def problems(self) -> list[str]:
+        """What contradicts itself, a line ``key: …`` each; models are looked at by their families."""
+        found, limits, shrinkages = [], self.dataset.axis.limits, self.ensemble.shrinkage_range
+        columns = self.dataset.columns.model_dump()
+        if limits and not 0 < limits[1] - limits[0] < math.inf:
+            found.append(f"dataset.axis.limits: found {limits}, the first must be smaller than the second")
+        if len(set(columns.values())) < 3 or self.dataset.axis.column in (columns["mass"], columns["intensity"]):
+            found.append(f"dataset.columns: found {columns}, each must be another column of a run, and so must the axis")
         if self.images.times % self.features.bands:
-            raise ValueError(f"features.bands: {self.features.bands} does not divide images.times = {self.images.times}")
+            found.append(f"features.bands: {self.features.bands} does not divide images.times = {self.images.times}")
         if self.folds.alike and self.dataset.folds:
-            raise ValueError("folds.alike: dataset.folds says which folds there are; set one of the two")
-        return self
+            found.append("folds.alike: dataset.folds says which folds there are; set one of the two")
+        if shrinkages[0] > shrinkages[1]:
+            found.append(f"ensemble.shrinkage_range: found {shrinkages}, the first must not exceed the second")
+        return found

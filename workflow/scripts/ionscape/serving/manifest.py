@@ -1,8 +1,8 @@
 """Whether an exported folder, which may be anybody's, says what one says, before anything that it names is opened."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from ..config.base import Settings
 from ..config.messages import problems_of
@@ -49,14 +49,6 @@ class Facts(Settings):
     ]
     files: Annotated[dict[str, str], Field(min_length=1, max_length=100_000)]
 
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if len({tuple(ranges) for ranges in self.known.values()}) > 1:
-            raise ValueError("known: the groups have different facts")
-        if self.grid.times % self.features.bands:
-            raise ValueError("features.bands: does not divide grid.times")
-        return self
-
 
 class BlendFacts(Settings):
     """What of ensemble.json an answer needs."""
@@ -93,7 +85,11 @@ def strange_facts(facts: dict, ensemble: dict) -> list[str]:
     if problems := [*_checked(Facts, facts, "model.json"), *_checked(BlendFacts, ensemble, "ensemble.json")]:
         return problems
     members, labels = facts["members"], facts["labels"]
-    problems = [
+    if len({tuple(ranges) for ranges in facts["known"].values()}) > 1:
+        problems.append("model.json.known: the groups have different facts")
+    if facts["grid"]["times"] % facts["features"]["bands"]:
+        problems.append("model.json.features.bands: does not divide grid.times")
+    problems += [
         f"ensemble.json.members.{place}: found {name!r}, allowed: {', '.join(members)}"
         for place, name in enumerate(ensemble["members"])
         if name not in members
