@@ -1,11 +1,11 @@
 """A model family: what the rules and the configuration need to know of it, without importing what it is made of."""
 
 import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from ..config.model_settings import ModelSettings
 
@@ -38,6 +38,5 @@ class Family:
 @cache
 def families() -> dict[str, Family]:
     """Every family, by its name: that of its folder in this package, whose ``family.py`` has it as FAMILY."""
-    package: Any = importlib.import_module(__package__)
-    names = [entry.name for entry in pkgutil.iter_modules(package.__path__) if entry.ispkg]
+    names = sorted(path.parent.name for path in Path(__file__).parent.glob("*/family.py"))
     return {name: importlib.import_module(f"{__package__}.{name}.family").FAMILY for name in names}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.readers import READERS
+from ..data.readers import readers
 from ..data.run_facts import RunFacts, run_facts
 from ..data.run_file import RunFile
 from ..errors import InputError, legible
@@ -20,7 +20,7 @@ from .applicability import unlike
 from .export import Exported
 
 #: Ends of the names of files that are taken for runs when a folder is given, in lower case.
-ENDS = (".csv", ".csv.gz", ".csv.zst", *READERS)
+ENDS = (".csv", ".csv.gz", ".csv.zst", *readers())
 
 #: In a folder of runs, the file that may say more about them.
 METADATA = "metadata.csv"

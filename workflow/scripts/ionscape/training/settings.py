@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ..config.model_settings import Seeded
 from ..config.sections import Range, Sections
+from ..images.normalization import NORMALIZATIONS
 
 Epochs = Annotated[int, Field(ge=1, le=100_000, description="Passes over the training samples.")]
 WarmupEpochs = Annotated[float, Field(ge=0, description="Epochs of linear warm-up from 0.")]
@@ -15,6 +16,9 @@ BatchSize = Annotated[int, Field(ge=2, le=65_536, description="Samples a step; t
 MassScaling = Annotated[
     float, Field(ge=0, le=10, description="Training only; each mass row is multiplied by 2^N(0, mass_scaling).")
 ]
+#: The names of METHOD step 5.
+Normalization = Literal[tuple(NORMALIZATIONS)]  # type: ignore[valid-type]
+
 Share = Annotated[float, Field(ge=0, le=1)]
 ShareRange = Annotated[list[Share], Field(min_length=2, max_length=2)]
 MixupRange = Annotated[ShareRange, Field(description="Range of a mixed sample's own share.")]
@@ -23,7 +27,7 @@ MixupRange = Annotated[ShareRange, Field(description="Range of a mixed sample's 
 class NetworkSettings(Seeded):
     """Settings of a network's training; the defaults are METHOD's (Training), and a family may have others."""
 
-    normalization: Literal["none", "mass", "time"] = Field("mass", description="METHOD step 5.")
+    normalization: Normalization = Field("mass", description="METHOD step 5.")
     background: ShareRange | None = Field(
         None,
         description="A quantile over time is subtracted from each mass row, drawn from this range in training, its middle "

@@ -3,20 +3,24 @@
 from pathlib import Path
 
 import numpy as np
-from scipy.io import netcdf_file
 
 from ...errors import InputError
 from ..run import Columns
 
 SECONDS = 60.0
 
+#: Ends of the names of such files.
+ENDS = (".cdf", ".nc")
 
-def read_andi(path: Path) -> Columns:
+
+def read(path: Path) -> Columns:
     """All scans of an ANDI-MS file, point by point.
 
     Raises:
         InputError: not classic netCDF, damaged, or without the variables of ANDI-MS.
     """
+    from scipy.io import netcdf_file  # a quarter of a second: only where a run is netCDF
+
     names = ("scan_acquisition_time", "point_count", "mass_values", "intensity_values")
     try:
         with netcdf_file(path, "r", mmap=False) as file:

@@ -5,14 +5,16 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pymzml.run
 
 from ...errors import InputError
 from ...files.compressed import expanded
 from ..run import Columns
 
+#: Ends of the names of such files.
+ENDS = (".mzml", ".mzml.gz")
 
-def read_mzml(path: Path) -> Columns:
+
+def read(path: Path) -> Columns:
     """All MS1 spectra of an mzML file, plain or ``.gz``, peak by peak.
 
     Raises:
@@ -21,6 +23,8 @@ def read_mzml(path: Path) -> Columns:
     if path.suffix.lower() == ".gz":
         for _ in expanded(path):  # pymzml would expand whatever there is
             pass
+    import pymzml.run  # half a second: only where a run is mzML
+
     times, masses, intensities = [], [], []
     seen = 0
     try:

@@ -12,6 +12,7 @@ from ...training.settings import (
     MassScaling,
     MixupRange,
     NetworkSettings,
+    Normalization,
     Rate,
     WarmupEpochs,
     WeightDecay,
@@ -33,7 +34,7 @@ class SequenceSettings(NetworkSettings):
     """A 1-D network that scores the spectrum of each time bin (METHOD, Events)."""
 
     family: Literal["sequence"] = Field("sequence", description="Kind of model.")
-    normalization: Literal["none", "mass", "time"] = Field("none", description="METHOD step 5.")
+    normalization: Normalization = Field("none", description="METHOD step 5.")
     floor: Floor = Field(0.00001, description="Smallest relative intensity that is told apart from nothing.")
     scalings: Annotated[list[Literal["log", "root", "unit", "mass"]], Field(min_length=1), Unique] = Field(
         ["log"],
