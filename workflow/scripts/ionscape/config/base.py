@@ -1,5 +1,6 @@
 """What all settings have in common: strict types, whole numbers that stay whole, and their JSON schema."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self
 
@@ -65,7 +66,7 @@ def _plain(schema: dict, definitions: dict) -> dict:
     return plain
 
 
-def types_of(schema: dict) -> list[str]:
+def types_of(schema: Mapping[str, Any]) -> list[str]:
     """JSON schema's words for the types that a value may have: ``integer``, ``null``, …"""
     kinds = schema.get("type", [])
     return [kinds] if isinstance(kinds, str) else kinds

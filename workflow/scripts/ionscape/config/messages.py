@@ -81,9 +81,10 @@ def _of_all_keys(schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def unknown_key(path: Path, known: list[str], hint: str = "") -> str:
     """What is said of a key that is none of the known ones, or that was one in an earlier version."""
-    moved = MOVED.get(".".join([*path[:1], "*", *path[2:]] if path[0] == "models" else path))
+    parts = [str(part) for part in path]
+    moved = MOVED.get(".".join([*parts[:1], "*", *parts[2:]] if parts[0] == "models" else parts))
     allowed = ", ".join(sorted(known))
-    return place(path) + (moved or f"unknown key{hint}{nearest(path[-1], known)} (allowed: {allowed})")
+    return place(path) + (moved or f"unknown key{hint}{nearest(parts[-1], known)} (allowed: {allowed})")
 
 
 def _in_words(path: Path, error: ErrorDetails, schema: Mapping[str, Any]) -> str:

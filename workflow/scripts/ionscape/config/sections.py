@@ -122,7 +122,7 @@ class Images(Settings):
 
     def grid(self, axis: Axis) -> Grid:
         """The cells of an image."""
-        limits = tuple(axis.limits) if axis.limits else None
+        limits = (axis.limits[0], axis.limits[1]) if axis.limits else None
         return Grid(self.masses, self.times, tuple(self.drop_masses), limits, self.statistic)
 
 

@@ -10,8 +10,8 @@ from ..files.paths import resolve_inside
 
 DEFAULT_LABELS = ("train_labels.csv", "val_labels.csv")
 
-#: Keys that name files of a data set → what the embedded example has.
-EXAMPLE = {"metadata": "metadata.csv", "labels": None, "submission_format": "submission_format.csv", "folds": None}
+#: How the embedded example is laid out: as a data set of which nothing is said.
+EXAMPLE = Dataset()
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ def find_files(dataset: Dataset, example: str) -> DataFolder:
         InputError: the folder or one of its files is missing, or a file is elsewhere; names the config's key.
     """
     if dataset.root is None:
-        for key, name in EXAMPLE.items():
-            if (found := getattr(dataset, key)) != name:
+        for key in ("metadata", "labels", "submission_format", "folds"):
+            if (found := getattr(dataset, key)) != getattr(EXAMPLE, key):
                 raise InputError(f"dataset.{key}: {found!r} is of a data set; name its folder by dataset.root")
         root = Path(example)
         return DataFolder(
             root=str(root),
-            metadata=str(root / EXAMPLE["metadata"]),
+            metadata=str(root / EXAMPLE.metadata),
             labels=[str(root / name) for name in DEFAULT_LABELS],
-            submission_format=str(root / EXAMPLE["submission_format"]),
+            submission_format=str(root / EXAMPLE.submission_format),
             folds=None,
         )
     root = Path(os.path.expanduser(dataset.root))

@@ -76,4 +76,5 @@ def _from_instrument(path: Path, arrays: tuple[np.ndarray, ...], columns: dict[s
         arrays = tuple(np.nan_to_num(array, nan=0.0, posinf=np.inf, neginf=-np.inf) for array in arrays)
     if not all(np.isfinite(array).all() for array in arrays):
         raise InputError(f"{path}: has a value that is not a finite number")
-    return Run(*arrays, missing=missing)
+    axis, mass, intensity = arrays
+    return Run(axis, mass, intensity, missing)

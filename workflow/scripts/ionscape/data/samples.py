@@ -31,7 +31,7 @@ class Samples:
     def take(self, rows: np.ndarray) -> "Samples":
         """The samples at these rows (int or bool)."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return Samples([self.ids[row] for row in rows], self.inputs[rows], self.side[rows], self.labels[rows])
+        return Samples([self.ids[row] for row in rows.tolist()], self.inputs[rows], self.side[rows], self.labels[rows])
 
     def with_inputs(self, inputs: np.ndarray) -> "Samples":
         """The same samples, fed otherwise."""

@@ -48,7 +48,8 @@ def choose(truth: np.ndarray, probabilities: np.ndarray, averaged: int, samples:
         truth, probabilities: [n, labels]; the probabilities are nested ones, of a blend that did not see the sample.
         averaged, samples: of each label; mistakes: in all.
     """
-    positives, shown = {}, {}
+    positives: dict[int, list[int]] = {}
+    shown: dict[int, None] = {}
     for label in range(truth.shape[1]):
         order = np.argsort(-probabilities[:, label], kind="stable")
         right = [int(row) for row in order if truth[row, label] > 0.5 and probabilities[row, label] >= 0.5]

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,13 +63,13 @@ def read_json(path: str | Path, kind: str) -> dict:
     return _checked(path, kind, content, [])
 
 
-def describe(schema: pa.Schema, kind: str, **metadata) -> pa.Schema:
+def describe(schema: pa.Schema, kind: str, **metadata: Any) -> pa.Schema:
     """The schema with ionscape's metadata: format name and version, whatever JSON-able facts are given, and a checksum."""
     facts = _signed({"format": kind, "version": FORMATS[kind][0], **metadata}, _columns(schema))
     return schema.with_metadata({METADATA_KEY: json.dumps(facts).encode()})
 
 
-def write_table(table: pa.Table, path: str | Path, kind: str, **metadata) -> None:
+def write_table(table: pa.Table, path: str | Path, kind: str, **metadata: Any) -> None:
     """Writes a Parquet file (zstd) of the named format atomically."""
     with atomic(path) as temporary:
         schema = describe(table.schema, kind, **metadata)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pynvml
@@ -67,7 +68,7 @@ def installed() -> list[Device]:
         pynvml.nvmlShutdown()
 
 
-def _mig_parts(gpu) -> list:
+def _mig_parts(gpu: Any) -> list:
     try:
         if pynvml.nvmlDeviceGetMigMode(gpu)[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
             return []
@@ -82,7 +83,7 @@ def _mig_parts(gpu) -> list:
     return parts
 
 
-def _device(handle, index: int) -> Device:
+def _device(handle: Any, index: int) -> Device:
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
     return Device(pynvml.nvmlDeviceGetUUID(handle), index, memory.total / 2**20, memory.free / 2**20)
 
@@ -167,9 +168,9 @@ def lease(count: int, devices: list[int | str] | None, slots: int, stopping: Sto
         Interrupted: the job is to stop while it waits.
     """
     mask = os.environ.get(MASK)
-    if len(given_by_slurm()) == 1:  # also where it was asked for as gres; an allocation of several is shared by leases
-        logger.info("GPU %s, given by Slurm", mask)
-        yield Device(mask)
+    if len(given := given_by_slurm()) == 1:  # asked for as gres too; leases share an allocation of several
+        logger.info("GPU %s, given by Slurm", given[0])
+        yield Device(given[0])
         return
     if not count:
         yield None
@@ -178,7 +179,8 @@ def lease(count: int, devices: list[int | str] | None, slots: int, stopping: Sto
         logger.warning("no GPU is there: computing on the CPU")
         yield None
         return
-    folder, said, warned = slot_folder(), -SAY, set()
+    folder, said = slot_folder(), -SAY
+    warned: set[str] = set()
     while True:
         there = usable(devices, mask, installed())
         found = _free_slot(there, slots, folder, warned)
@@ -211,7 +213,7 @@ def _free_slot(devices: list[Device], slots: int, folder: Path, warned: set[str]
         for device in sorted(devices, key=lambda device: (slots - len(free[device]), -(device.free or 0))):
             if not free[device]:
                 continue
-            if device.free is None or device.free >= NEEDED_SHARE * device.total / slots:
+            if device.free is None or device.total is None or device.free >= NEEDED_SHARE * device.total / slots:
                 slot = min(free[device])
                 chosen = device, slot, free[device].pop(slot)
                 break

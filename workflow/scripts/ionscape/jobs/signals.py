@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import psutil
 
@@ -38,7 +39,7 @@ class Stopping:
         gone = [process.pid for process in self.snakemakes if not _is_alive(process)]
         return f"Snakemake (process {gone[-1]}) is gone" if gone else self.reason
 
-    def note(self, number: int, _frame) -> None:
+    def note(self, number: int, _frame: FrameType | None) -> None:
         """Signal handler."""
         self.reason = self.reason or signal.Signals(number).name
 
@@ -80,7 +81,7 @@ def interruptible() -> Iterator[None]:
     """
     stopping = Stopping()
 
-    def interrupt(number: int, frame) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         stopping.note(number, frame)
         raise Interrupted(f"{stopping()}: stopped; nothing is left half-written, run again")
 
@@ -92,7 +93,7 @@ def interruptible() -> Iterator[None]:
 
     def miss(thread: threading.ExceptHookArgs) -> None:
         kind, error = thread.exc_type, thread.exc_value
-        if kind is SystemExit:
+        if kind is SystemExit or error is None:
             return
         stopping.reason = f"a thread died ({kind.__name__}: {str(error) or 'out of memory'})"
         os.kill(os.getpid(), signal.SIGTERM)

@@ -44,7 +44,7 @@ def training_status(results: Path) -> list[dict]:
             before = [number for number, line in enumerate(lines[: starts[-1]] if starts else []) if "finished" in line]
             attempts = [number for number in starts if not before or number > before[-1]]
             finished = bool(lines) and "finished" in lines[-1]
-            last = next((line for line in reversed(lines) if "epoch" in line), {})
+            last: dict = next((line for line in reversed(lines) if "epoch" in line), {})
             job = {name: start.get(name) for name in ("epochs", "host", "gpu")}
             row = {**job, **last, "model": model, "fold": fold, "starts": len(attempts)}
             row["state"] = _state(folder, bool(starts), finished)

@@ -23,9 +23,10 @@ class FittedModel(ABC):
     """
 
     precision: str = "reference"
+    settings: Any  # a family narrows it
 
     def __init__(self, settings: ModelSettings, labels: list[str]):
-        self.settings: Any = settings
+        self.settings = settings
         self.labels = labels
         self.history: list[dict] = []
         self.best_epoch: int | None = None

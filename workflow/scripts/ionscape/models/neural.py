@@ -99,7 +99,8 @@ class NeuralModel(FittedModel):
             if not recompute_blocks(network):
                 return None
             logger.warning("out of memory (%s); once more, with activations recomputed in the backward pass", lack)
-        model = cls(network.to(where, memory_format=torch.channels_last), settings, shape, context.labels, precision)
+        on_device(network, where)
+        model = cls(network, settings, shape, context.labels, precision)
         batches = cls.batches(training, settings, where, _resident(training, where))
         logger.info("training on %s, %s", describe_device(where), precision)
         state = train(network, batches, validation, model.logits, settings, precision, context, kept, bool(lack))
@@ -123,8 +124,13 @@ class NeuralModel(FittedModel):
         network = cls.build(settings, shape, len(facts["labels"]), fresh=False)
         network.load_state_dict(load_file(folder / WEIGHTS))
         where = device()
-        network.to(where, memory_format=torch.channels_last)
+        on_device(network, where)
         return cls(network, settings, shape, facts["labels"], resolve_precision(settings.precision, where))
+
+
+def on_device(network: nn.Module, where: torch.device) -> None:
+    """Moves it there, channels-last, in place."""
+    network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch leaves it undeclared
 
 
 def _resident(samples: Samples, where: torch.device) -> bool:

@@ -1,7 +1,8 @@
 """Activation checkpointing: a network's blocks are computed once more in the backward pass instead of being remembered."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -40,8 +41,8 @@ def _has_blocks(module: nn.Module) -> bool:
     return next(_blocks(module), None) is not None
 
 
-def _recomputing(block: nn.Module, forward):
-    def call(*inputs, **options):
+def _recomputing(block: nn.Module, forward: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*inputs: Any, **options: Any) -> Any:
         if not block.training:
             return forward(*inputs, **options)
         return checkpoint(

@@ -1,6 +1,7 @@
 """Training samples, and the random draws that make batches of them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -25,6 +26,8 @@ class Batches:
         where: the device of the batches.
         resident: all images stay on the device; else in page-locked memory, and each batch is copied ahead of its step.
     """
+
+    settings: Any  # a family narrows it
 
     def __init__(self, samples: Samples, settings: NetworkSettings, where: torch.device, resident: bool = True):
         images = torch.from_numpy(samples.inputs)

@@ -1,6 +1,6 @@
 """What the configuration says of a network's training, whichever network it is; without importing torch."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,10 @@ MassScaling = Annotated[
     float, Field(ge=0, le=10, description="Training only; each mass row is multiplied by 2^N(0, mass_scaling).")
 ]
 #: The names of METHOD step 5.
-Normalization = Literal[tuple(NORMALIZATIONS)]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    Normalization = str
+else:
+    Normalization = Literal[tuple(NORMALIZATIONS)]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 ShareRange = Annotated[list[Share], Field(min_length=2, max_length=2)]

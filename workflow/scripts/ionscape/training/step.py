@@ -1,6 +1,7 @@
 """One training step, as fast as the device allows: METHOD.md, Training."""
 
 import logging
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,7 @@ class Step:
         )
         self.total = torch.zeros((), device=where)
         self.seen: dict[torch.Size, int] = {}
-        self.pool = None
+        self.pool: Any = None
         self.stream = torch.cuda.Stream(where) if capturable else None
 
     def __call__(self, inputs: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
@@ -53,7 +54,7 @@ class Step:
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
-        if self.graphs is None:
+        if self.graphs is None or self.stream is None:
             self._compute(inputs, targets)
             return
         seen = self.seen[inputs.shape] = self.seen.get(inputs.shape, 0) + 1
@@ -95,7 +96,7 @@ class Step:
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Network, optimizer, losses and this process's random numbers, by name, for a checkpoint."""
         tensors = {f"network/{name}": value for name, value in self.network.state_dict().items()}
-        names = {parameter: name for name, parameter in self.network.named_parameters()}
+        names: dict[torch.Tensor, str] = {parameter: name for name, parameter in self.network.named_parameters()}
         for parameter, moments in self.optimizer.state.items():
             tensors |= {f"optimizer/{names[parameter]}/{moment}": value for moment, value in moments.items()}
         tensors["total"] = self.total

@@ -1,6 +1,7 @@
 """ANDI-MS (ASTM E1947): classic netCDF."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def read(path: Path) -> Columns:
     return np.repeat(seconds / SECONDS, counts), masses, intensities
 
 
-def _scaled(variable) -> np.ndarray:
+def _scaled(variable: Any) -> np.ndarray:
     """A variable's values times its ``scale_factor``, plus its ``add_offset``, float64: ANDI-MS may store integers."""
     values = np.asarray(variable.data, dtype=np.float64).ravel()
     return values * float(getattr(variable, "scale_factor", 1.0)) + float(getattr(variable, "add_offset", 0.0))

@@ -65,7 +65,8 @@ def parse_block(path: Path, line: int, block: bytes, names: list[str], header: l
     if not all(np.isfinite(array).all() for array in arrays):
         found = _find_fault(path, line, block, names, header)
         raise InputError(found or f"{path}: has a value that is not a finite number")
-    return Run(*arrays, missing=missing)
+    axis, mass, intensity = arrays
+    return Run(axis, mass, intensity, missing)
 
 
 def check_header(path: Path, head: bytes, names: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ Made anew after timm's pin changes: ``make backbones`` (some 20 minutes; nothing
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,7 +23,7 @@ def heads_of(name: str) -> list[str]:
     with torch.device("meta"):
         images = [torch.empty(2, 3, HEIGHT, width) for width in WIDTHS]
         try:
-            model = timm.create_model(name).eval()
+            model: Any = timm.create_model(name).eval()
             if all(model(batch).shape == (2, model.num_classes) for batch in images):
                 heads.append("full")
             model = timm.create_model(name, features_only=True, out_indices=(-1,)).eval()

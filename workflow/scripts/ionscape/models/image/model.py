@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from ...data.samples import Samples
 from ...errors import InputError
@@ -41,6 +40,8 @@ EVIDENCE_BATCH = 16
 
 class ImageBatches(Batches):
     """Batches of inputs [batch, 4, masses, width], the width drawn for each (METHOD steps 4 and 6–9)."""
+
+    settings: ImageSettings
 
     def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
         settings, generator = self.settings, self.generator
@@ -89,7 +90,7 @@ def as_predicted(samples: Samples, rows: slice, settings: ImageSettings, where: 
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, samples: Samples, settings: ImageSettings, precision: str) -> np.ndarray:
+def predict(network: Network, samples: Samples, settings: ImageSettings, precision: str) -> np.ndarray:
     """Logits averaged over all widths (METHOD, time resizing), float32 [n, labels]."""
     where = next(network.parameters()).device
     network.eval()
@@ -109,18 +110,20 @@ class Model(NeuralModel):
     """A fitted image model."""
 
     batches = ImageBatches
+    network: Network
+    settings: ImageSettings
 
     @staticmethod
     def build(settings: ImageSettings, shape: tuple[int, int], labels: int, fresh: bool) -> Network:
         """Raises InputError: weights that cannot be had, or a drop_path_rate that the backbone does not have."""
-        backbone = settings.backbone
-        weights = {"pretrained": False}
+        backbone, rate = settings.backbone or "", settings.drop_path_rate or 0.0
+        weights: dict = {"pretrained": False}
         if fresh:
             weights = timm_weights(settings.pretrained, backbone)
         try:
-            return Network(backbone, settings.head, shape[0], labels, settings.drop_path_rate, weights)
+            return Network(backbone, settings.head, shape[0], labels, rate, weights)
         except TypeError as error:
-            if settings.drop_path_rate and "drop_path_rate" in str(error):
+            if rate and "drop_path_rate" in str(error):
                 raise InputError(f"drop_path_rate: {backbone} has none; set it to 0") from error
             raise
         except Exception as error:
@@ -164,7 +167,7 @@ class Model(NeuralModel):
             masses.append(parts.sum(dim=(1, 3)).cpu().numpy())
             inputs = to_inputs(scaled, width)
             layer = layer or self.network.layer_of_stride(inputs, EVIDENCE_STRIDE)
-            found = grad_cam_plus_plus(self.network, layer, inputs, labels[rows])
+            found = grad_cam_plus_plus(self.network, layer, inputs, labels[rows].tolist())
             found = F.interpolate(found[:, None], images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
             plain = images.sum(dim=1).cpu()
             there = (plain - plain.median(dim=2, keepdim=True).values).clamp(min=0).sqrt()

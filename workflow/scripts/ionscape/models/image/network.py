@@ -1,5 +1,7 @@
 """METHOD.md, Network: stem, timm backbone, head."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -27,6 +29,7 @@ class Network(nn.Module):
         super().__init__()
         options = {**weights, **({"drop_path_rate": drop_path_rate} if drop_path_rate else {})}
         self.head = head
+        self.backbone: Any
         self.stem = nn.Conv2d(INPUT_CHANNELS, 3, kernel_size=1)
         if head == "full":
             self.backbone = timm.create_model(backbone, **options)
@@ -51,7 +54,7 @@ class Network(nn.Module):
         """
         passed: list[tuple[nn.Module, torch.Tensor]] = []
 
-        def note(module: nn.Module, _, output: object) -> None:
+        def note(module: nn.Module, _: Any, output: object) -> None:
             if isinstance(output, torch.Tensor) and output.ndim == 4 and output.shape[2] * stride >= inputs.shape[2]:
                 passed.append((module, output))
 

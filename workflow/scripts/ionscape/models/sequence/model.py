@@ -55,6 +55,8 @@ def to_sequence(images: torch.Tensor, side: torch.Tensor, settings: SequenceSett
 class SequenceBatches(Batches):
     """Batches of inputs [batch, rows, times]."""
 
+    settings: SequenceSettings
+
     def draw(self, shape: torch.Size) -> dict[str, torch.Tensor]:
         settings, generator = self.settings, self.generator
         chosen = torch.rand(shape, generator=generator) < settings.overlay
@@ -102,6 +104,8 @@ class Model(NeuralModel):
     """A fitted sequence model."""
 
     batches = SequenceBatches
+    network: Network
+    settings: SequenceSettings
 
     @staticmethod
     def build(settings: SequenceSettings, shape: tuple[int, int], labels: int, fresh: bool) -> Network:

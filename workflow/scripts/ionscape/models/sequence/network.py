@@ -30,9 +30,11 @@ class Transformer(nn.Module):
 
     def __init__(self, channels: int, layers: int, dropout: float):
         super().__init__()
-        options = {"activation": "gelu", "batch_first": True, "norm_first": True}
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(channels, ATTENTION_HEADS, 2 * channels, dropout, **options) for _ in range(layers)
+            nn.TransformerEncoderLayer(
+                channels, ATTENTION_HEADS, 2 * channels, dropout, "gelu", batch_first=True, norm_first=True
+            )
+            for _ in range(layers)
         )
         self.norm = nn.LayerNorm(channels)
         self.dropout = nn.Dropout(dropout)
@@ -90,6 +92,7 @@ class Network(nn.Module):
         self.spectrum = nn.Conv1d(rows, channels, kernel, stride, padding=kernel // 2)
         self.spectrum_norm = nn.BatchNorm1d(channels)
         self.positions = nn.Parameter(torch.zeros(channels, math.ceil(times / stride))) if positions else None
+        self.body: nn.Module
         if architecture == "convolutional":
             self.body = Convolutions(channels, layers, kernel, dropout)
         elif architecture == "transformer":
@@ -99,7 +102,7 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.event = nn.Conv1d(channels, labels, 1)
         self.attention = nn.Conv1d(channels, labels, 1)
-        if positions:
+        if self.positions is not None:
             nn.init.normal_(self.positions, std=0.02)
 
     def events(self, sequences: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

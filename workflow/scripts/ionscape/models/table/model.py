@@ -108,7 +108,7 @@ class Model(ArrayModel):
         """Of each column, in logits: [n, columns]."""
         if f"trees/{label}" in self.tensors:
             booster = lightgbm.Booster(model_str=self.tensors[f"trees/{label}"].tobytes().decode())
-            return booster.predict(x, pred_contrib=True, num_threads=1)[:, :-1]
+            return np.asarray(booster.predict(x, pred_contrib=True, num_threads=1))[:, :-1]
         if f"weight/{label}" in self.tensors:
             return (x - self.tensors["scaler/mean"]) / self.tensors["scaler/scale"] * self.tensors[f"weight/{label}"]
         return np.zeros(x.shape)
