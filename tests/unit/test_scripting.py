@@ -1,5 +1,6 @@
 """A rule's job as Snakemake starts it, with the library's door: what the console gets to see when it ends badly."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ionscape.jobs import script
+from ionscape.jobs.hooks import on_success
 
 LIBRARY = Path(script.__file__).parents[2]
 
@@ -125,7 +127,8 @@ import signal
 class Snakemake:
     rule, log = "plot", [{str(log)!r}]
 snakemake = Snakemake()
-import ionscape
+from ionscape.jobs.hooks import report_import_errors
+report_import_errors()
 {body}
 """
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
@@ -133,3 +136,38 @@ import ionscape
     assert result.stderr == f"plot: {reason}: stopped while its packages were imported (traceback in {log})\n"
     assert result.returncode
     assert "Traceback" in log.read_text()
+
+
+def test_an_import_alone_has_no_side_effect():
+    """Neither where Snakemake runs the script, nor does the call anything elsewhere; it comes before all other imports."""
+    script = """
+import sys
+before = sys.excepthook
+class Snakemake: pass
+snakemake = Snakemake()
+import ionscape, ionscape.jobs.hooks
+assert sys.excepthook is before
+del snakemake
+ionscape.jobs.hooks.report_import_errors()
+assert sys.excepthook is before
+"""
+    environment = {**os.environ, "PYTHONPATH": str(LIBRARY)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+
+@pytest.mark.parametrize("path", sorted(LIBRARY.glob("*.py")), ids=lambda path: path.stem)
+def test_each_script_reports_errors_of_its_imports(path):
+    first = ast.parse(path.read_text()).body[1:3]
+    assert [ast.unparse(line) for line in first] == [
+        "from ionscape.jobs.hooks import report_import_errors",
+        "report_import_errors()",
+    ]
+
+
+def test_what_a_run_made_is_said_at_its_end(tmp_path, capsys):
+    made, earlier, missing = (tmp_path / name for name in ("made", "earlier", "missing"))
+    made.touch()
+    earlier.touch()
+    os.utime(earlier, (1, 1))
+    on_success(time.time() - 60, [(path, lambda path=path: path.name) for path in (made, earlier, missing)])
+    assert capsys.readouterr().err == "made\n"

@@ -13,18 +13,10 @@ from ionscape.config.load import load
 from ionscape.data.folder import find_files
 from ionscape.errors import InputError
 from ionscape.files.versions import FORMATS
+from ionscape.jobs import hooks
 from ionscape.models.family import families
 
-
-def say_ctrl_c(kind: type[BaseException], error: BaseException, trace) -> None:
-    """Before jobs are scheduled Snakemake does not catch Ctrl-C: one line in place of a traceback through these files."""
-    if kind is KeyboardInterrupt:
-        print("Ctrl-C: stopped before a job was started", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, trace)
-
-
-sys.excepthook = say_ctrl_c
+hooks.report_ctrl_c()
 
 try:
     FAMILIES = families()
@@ -61,38 +53,23 @@ STARTED = time.time()
 
 
 onstart:
-    from ionscape.files.artifact import write_json
-    from ionscape.files.atomic import remove_unfinished
-
-    # A killed Snakemake's backup of a folder would stop the job that makes the folder again.
-    for job in workflow.dag.needrun_jobs():
-        for output in job.output:
-            workflow.persistence.cleanup_backup(Path(output))
-    if not CONFIG.model:  # `predict` trains nothing
-        remove_unfinished(f"{RESULTS}/logs/config.json")
-        write_json(f"{RESULTS}/logs/config.json", CONFIG.model_dump(), "config")
+    config_file = None if CONFIG.model else Path(RESULTS, "logs", "config.json")  # `predict` trains nothing
+    hooks.on_start(workflow, CONFIG.model_dump(), config_file)
 
 
 onerror:
-    from ionscape.files.atomic import remove_unfinished
-    from ionscape.jobs.locks import tidy
-
-    # A killed job's temporary files would stay where its earlier outputs are restored, as it is not run again.
-    for job in workflow.dag.needrun_jobs():
-        for output in job.output:
-            remove_unfinished(output)
-            tidy(Path(output).parent)
+    hooks.on_error(workflow)
 
 
 onsuccess:
     from ionscape.report.summary import prediction_lines, run_lines
 
-    metrics, answers = Path(RESULTS, "ensemble", "metrics.json"), Path(PREDICTIONS, "predictions.csv")
     given = "".join(f" --configfile {path}" for path in workflow.overwrite_configfiles)
-    if metrics.exists() and metrics.stat().st_mtime >= STARTED:
-        print(run_lines(Path(RESULTS), given), file=sys.stderr)
-    if answers.exists() and answers.stat().st_mtime >= STARTED:
-        print(prediction_lines(Path(PREDICTIONS)), file=sys.stderr)
+    results = {
+        Path(RESULTS, "ensemble", "metrics.json"): lambda: run_lines(Path(RESULTS), given),
+        Path(PREDICTIONS, "predictions.csv"): lambda: prediction_lines(Path(PREDICTIONS)),
+    }
+    hooks.on_success(STARTED, results.items())
 
 
 wildcard_constraints:

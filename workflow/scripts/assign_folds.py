@@ -1,5 +1,9 @@
 """Assigns each training sample the fold that it validates."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 import numpy as np
 
 from ionscape.evaluation.folds import across_folds, assign_folds, given_folds, join_folds, training_part
@@ -33,5 +37,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Checks metadata, labels and every run; writes samples.parquet, runs.parquet and a page of what is odd."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from functools import partial
 from pathlib import Path
 
@@ -34,5 +38,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

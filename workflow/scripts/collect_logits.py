@@ -1,5 +1,9 @@
 """Collects the folds' logits of all models into one table."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from ionscape.files.artifact import read_table, write_table
 from ionscape.jobs.script import door
 from ionscape.models.logits import collect_logits
@@ -13,5 +17,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

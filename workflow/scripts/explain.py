@@ -1,5 +1,9 @@
 """Which ions at what time speak for the ensemble's answers, out-of-fold: pages of some samples, and each label's mean."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from pathlib import Path
 
 from ionscape.config.sections import Features
@@ -55,5 +59,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

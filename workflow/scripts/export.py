@@ -1,5 +1,9 @@
 """Packs a run's ensemble into one folder that predicts elsewhere, without the training data."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from pathlib import Path
 
 import numpy as np
@@ -37,5 +41,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

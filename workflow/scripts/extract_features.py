@@ -1,5 +1,9 @@
 """Extracts per-mass statistics of all images, for table models."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 import pyarrow as pa
 
 from ionscape.files.artifact import read_metadata, write_table
@@ -23,5 +27,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Finds for each validated sample the most similar run that its models were trained on."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 import numpy as np
 import pyarrow as pa
 
@@ -35,5 +39,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Fits the ensemble on the out-of-fold logits; writes its predictions, its metrics and the leaderboard."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from ionscape.evaluation.folds import folds_of
 from ionscape.evaluation.summary import summarize
 from ionscape.files.artifact import read_table, write_json, write_table
@@ -26,5 +30,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Joins the shards' images and divides by maxima (METHOD step 5), a row group at a time."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from ionscape.config.grid import Grid
 from ionscape.files.artifact import read_metadata
 from ionscape.images.normalization import normalize
@@ -17,5 +21,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Pictures of the data set: labels, total ion chromatograms, and what models see of some samples."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 import numpy as np
 
 from ionscape.files.artifact import read_metadata, read_table
@@ -48,5 +52,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

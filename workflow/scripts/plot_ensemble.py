@@ -1,5 +1,9 @@
 """The leaderboard to sort, how the ensemble was put together, and how far to trust it."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 import numpy as np
 
 from ionscape.evaluation.summary import nested_answers
@@ -37,5 +41,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Pictures of the trainings: learning curves, time and memory of every job, what had to be started again."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from pathlib import Path
 
 from ionscape.files.artifact import read_table
@@ -30,5 +34,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Answers for new runs by an exported ensemble: predictions.csv, and a page a sample with the reasons."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from pathlib import Path
 
 from ionscape.files.atomic import write_text
@@ -30,5 +34,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

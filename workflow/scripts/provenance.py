@@ -1,5 +1,9 @@
 """What made the results: code, packages, machines, seeds, configuration."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from pathlib import Path
 
 from ionscape.files.atomic import write_text
@@ -14,5 +18,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Renders a shard's runs as mass × time images (METHOD steps 1–3)."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from ionscape.config.grid import Grid
 from ionscape.files.artifact import read_table
 from ionscape.images.render import render_images
@@ -20,5 +24,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Simulates the embedded example: GC-MS runs of known compounds, in the challenge's layout."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 from pathlib import Path
 
 from ionscape.data.example.library import read_library
@@ -15,5 +19,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)

@@ -1,5 +1,9 @@
 """Trains one model on all folds but one; predicts that one (out-of-fold) and the test samples."""
 
+from ionscape.jobs.hooks import report_import_errors
+
+report_import_errors()
+
 import socket
 from pathlib import Path
 
@@ -42,5 +46,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    with door(snakemake):  # noqa: F821
-        main(snakemake)  # noqa: F821
+    with door(snakemake):
+        main(snakemake)
