@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-from ionscape.images.features import GROUPS, extract_features, feature_names, prepare
+from ionscape.images.features import GROUPS, extract_features, feature_names, prepare, without_background
+from ionscape.images.transforms import subtract_background
 
 FLOOR = 1e-4
 
@@ -73,6 +75,19 @@ def test_a_peak_is_where_its_names_say():
     assert value["mass_bands m/z 1 4/4"] == pytest.approx(0)
     assert value["bands m/z 1 3/4"] == value["mass_bands m/z 1 3/4"] == value["log_maximum m/z 0"] == -4
     assert value["bands m/z 2 1/4"] == 0
+
+
+@pytest.mark.parametrize("quantile", [0, 0.05, 0.3, 0.5, 0.99, 1])
+def test_the_background_is_the_networks_own(quantile):
+    """Without torch, and with the minimum to the last bit."""
+    rng = np.random.default_rng(1)
+    images = rng.normal(0.3, 0.5, (5, 7, 23)).astype(np.float32)
+    images[1, :, 4:9] = 0  # bins that the run did not reach
+    images[2] = 0
+    expected = subtract_background(torch.from_numpy(images), torch.full((5,), float(quantile))).numpy()
+    found = without_background(images, quantile)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0 if quantile == 0 else 1e-6)
 
 
 def test_rows_are_freed_of_their_background_and_smoothed():

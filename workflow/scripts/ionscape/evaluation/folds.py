@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
 from ..data.samples import TRAIN
 from ..errors import InputError, InputErrors
@@ -41,6 +40,8 @@ def assign_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str
         raise InputError(
             f"{len(labels)} training samples, or groups, cannot be split into {count} folds; lower folds.count"
         )
+    from iterstrat.ml_stratifiers import MultilabelStratifiedKFold  # a second: only where folds are drawn
+
     folds = np.empty(len(labels), dtype=np.int32)
     splitter = MultilabelStratifiedKFold(n_splits=count, shuffle=True, random_state=seed)
     for fold, (_, validation) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels.astype(int))):

@@ -1,7 +1,6 @@
 """Scores of multi-label probabilities."""
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ..models.logits import EPSILON
 
@@ -66,6 +65,8 @@ def score(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> di
 
     Average precision and ROC AUC are None for a label without both classes, and left out of the mean.
     """
+    from sklearn.metrics import average_precision_score, roc_auc_score  # a second: only where something is scored
+
     losses = log_losses(labels, probabilities)
     per_label = {}
     for index, name in enumerate(names):

@@ -17,20 +17,40 @@ def prepare(images: np.ndarray, background: float | None, smoothing: int) -> np.
     """Images without background and smoothed in time, as the statistics are taken of them: float32 [n, masses, times].
 
     Args:
-        background: quantile over time to subtract from each mass row (:func:`.augment.subtract_background`); None: nothing.
+        background: quantile over time to subtract from each mass row (:func:`without_background`); None: nothing.
         smoothing: bins on either side that a triangular window reaches; 0: none.
     """
     if background is not None:
-        import torch  # two seconds: only where a background is subtracted
-
-        from .transforms import subtract_background
-
-        quantiles = torch.full((len(images),), background)
-        images = subtract_background(torch.from_numpy(images), quantiles).numpy()
+        images = without_background(images, background)
     if smoothing:
         window = np.convolve(np.ones(smoothing + 1), np.ones(smoothing + 1)) / (smoothing + 1) ** 2
         images = convolve1d(images, window.astype(np.float32), axis=2, mode="constant")
     return images
+
+
+@np.errstate(invalid="ignore")  # of what is not observed
+def without_background(images: np.ndarray, quantile: float) -> np.ndarray:
+    """Each mass row minus its own quantile over time: :func:`.transforms.subtract_background` without torch, which takes
+    seconds to import.
+
+    Args:
+        images: float32 [n, masses, times]; quantile: 0 (the minimum) … 1, linear between neighbouring values.
+    """
+    observed = (images != 0).any(axis=1, keepdims=True)
+    images = np.maximum(images, np.float32(0))
+    ordered = np.where(observed, images, np.float32(np.inf))
+    if quantile == 0:  # no need to sort
+        return np.where(observed, images - ordered.min(axis=2, keepdims=True), np.float32(0))
+    ordered.sort(axis=2)
+    place = np.float32(quantile) * np.maximum(observed.sum(axis=(1, 2)) - 1, 0).astype(np.float32)
+    low = np.floor(place).astype(np.int64)[:, None, None]
+    share = (place - np.floor(place))[:, None, None]
+    below, above = (
+        np.take_along_axis(ordered, np.broadcast_to(at, (*images.shape[:2], 1)), axis=2)
+        for at in (low, np.minimum(low + 1, images.shape[2] - 1))
+    )
+    background = np.where(share > 0, below + share * np.where(share > 0, above - below, 0), below)
+    return np.where(observed, np.maximum(images - background, 0), np.float32(0)).astype(np.float32)
 
 
 def band_maxima(images: np.ndarray, background: float | None, smoothing: int, bands: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from .style import BLACK, BLUE, CYCLE, DIVERGING, GREY, ORANGE, SEQUENTIAL, new_figure, tidy
 
@@ -107,6 +106,8 @@ def precision_recall_figure(labels: Sequence[str], truth: np.ndarray, probabilit
     Args:
         truth, probabilities: [samples, labels].
     """
+    from sklearn.metrics import average_precision_score, precision_recall_curve  # a second: only where it is drawn
+
     figure, panels = _grid(len(labels))
     for k, (axes, label) in enumerate(zip(panels, labels, strict=False)):
         y = truth[:, k]
