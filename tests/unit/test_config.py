@@ -362,6 +362,13 @@ def test_weights_of_the_hub_are_named(given, pretrained, meant):
     assert image(backbone=given, pretrained=pretrained)["backbone"] == meant
 
 
+def test_a_key_that_came_later_changes_no_hash_unless_it_is_used():
+    plain, other = (load_config({"models": {"m": {**IMAGE, **more}}}).models["m"] for more in ({}, {"feature_stride": 8}))
+    assert plain.feature_stride == 4
+    assert "feature_stride" not in plain.stored()
+    assert other.stored() == {**plain.stored(), "feature_stride": 8}
+
+
 def paths(config):
     return {message.split(":")[0] for message in problems(config)}
 

@@ -66,8 +66,8 @@ def test_each_artefact_is_read_or_named_with_its_rule(name, kind, version):
 @pytest.mark.parametrize("preset", sorted(json.loads((GOLDEN / "config_hashes.json").read_text(encoding="utf-8"))))
 def test_an_unchanged_configuration_keeps_its_hashes(preset):
     expected = json.loads((GOLDEN / "config_hashes.json").read_text(encoding="utf-8"))[preset]
-    path = ROOT / "config.yaml" if preset == "config" else ROOT / f"resources/presets/{preset}.yaml"
-    models = load_config(yaml.safe_load(path.read_text(encoding="utf-8"))).models
+    given = yaml.safe_load((GOLDEN / f"configs/{preset}.yaml").read_text(encoding="utf-8"))
+    models = load_config(given).models
     assert {name: config_hash(model) for name, model in models.items()} == expected
 
 

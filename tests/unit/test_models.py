@@ -60,6 +60,7 @@ TABLE = {
 FITS = {
     "image": (image.Model, IMAGE),
     "image full": (image.Model, {**IMAGE, "head": "full"}),
+    "image frozen": (image.Model, {**IMAGE, "head": "frozen", "feature_stride": 8, "c": 0.1}),
     "lightgbm": (table.Model, TABLE),
     "logistic regression": (table.Model, {**TABLE, "algorithm": "logistic_regression"}),
 }
@@ -94,7 +95,7 @@ def test_a_model_survives_saving_and_loading(kind, tmp_path):
     model.save(tmp_path, {"fold": 2, "inputs": {"masses": 64}})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "weights.safetensors"]
     facts = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
-    assert (facts["labels"], facts["settings"]) == (LABELS, model.settings.model_dump())
+    assert (facts["labels"], facts["settings"]) == (LABELS, model.settings.stored())
     assert (facts["fold"], facts["inputs"]) == (2, {"masses": 64})
     loaded = type(model).load(tmp_path)
     assert loaded.labels == LABELS

@@ -38,9 +38,9 @@ def listed():
     return json.loads(LIST.read_text(encoding="utf-8"))
 
 
-def network_of(backbone, head, masses=256, labels=9, drop_path_rate=0.0, weights=RANDOM):
+def network_of(backbone, head, masses=256, labels=9, drop_path_rate=0.0, weights=RANDOM, stride=32):
     torch.manual_seed(0)
-    return Network(backbone, head, masses, labels, drop_path_rate, weights).eval()
+    return Network(backbone, head, masses, labels, drop_path_rate, weights, stride).eval()
 
 
 def input_of_backbone(network):
@@ -99,6 +99,29 @@ def test_mass_flat_is_the_mean_over_time_only():
         for mass in range(masses):
             expected = expected + weight[:, :, mass] @ (sum(features[sample, :, mass, t] for t in range(times)) / times)
         torch.testing.assert_close(logits[sample], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_frozen_is_the_maximum_over_time_of_a_finer_map_seen_in_grey():
+    network = network_of("test_resnet", "frozen", masses=64, stride=8)
+    seen = input_of_backbone(network)
+    images = torch.rand(2, 4, 64, 40)
+    features = network.features(images)
+    cfg = timm.models.get_pretrained_cfg("test_resnet")
+    for channel in range(3):
+        grey = (images[:, 0] + images[:, 1] - cfg.mean[channel]) / cfg.std[channel]
+        torch.testing.assert_close(seen[0][:, channel], grey, rtol=1e-5, atol=1e-5)
+    source = timm.create_model("test_resnet", features_only=True).eval()
+    at = source.feature_info.reduction().index(8)
+    source.load_state_dict(network.backbone.state_dict(), strict=False)
+    with torch.no_grad():
+        expected = source(seen[0])[at].amax(dim=3).flatten(1)
+    torch.testing.assert_close(features, expected)
+    assert features.shape == (2, source.feature_info.channels()[at] * 8)
+
+
+def test_a_stride_that_a_backbone_has_no_map_of():
+    with pytest.raises(InputError, match=r"feature_stride: test_resnet has no feature map of stride 64, but of \["):
+        network_of("test_resnet", "frozen", masses=64, stride=64)
 
 
 def drop_rates(network):

@@ -31,7 +31,7 @@ rule train_fold:
         runtime=lambda wildcards, attempt: attempt * family(wildcards).runtime,
         gpu=lambda wildcards: family(wildcards).gpu,
     params:
-        settings=lambda wildcards: MODELS[wildcards.model].model_dump(),
+        settings=lambda wildcards: MODELS[wildcards.model].stored(),
         version=[version("logits"), version("model"), version("history")],
     message:
         "Training {wildcards.model}, fold {wildcards.fold} (threads={threads}, gpu={resources.gpu})"

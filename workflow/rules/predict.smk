@@ -29,7 +29,7 @@ rule export:
         grid=GRID,
         side=SIDE,
         features=CONFIG.features.model_dump(),
-        models={name: model.model_dump() for name, model in MODELS.items()},
+        models={name: model.stored() for name, model in MODELS.items()},
         folds=CONFIG.folds.count,
         trained=models_folder,
         version=version("export"),

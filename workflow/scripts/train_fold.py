@@ -35,7 +35,7 @@ def main(job) -> None:
         ids, inputs, input_facts = load_inputs(job.input.inputs, settings)
         samples, predict = load_samples(table, facts["labels"], ids, inputs)
         about = {"model": job.wildcards.model, "fold": fold, "host": socket.gethostname(), "gpu": device and device.uuid}
-        progress = FitProgress(getattr(settings, "epochs", None), Path(job.log[0]).with_suffix(".jsonl"), about)
+        progress = FitProgress(settings.training_epochs, Path(job.log[0]).with_suffix(".jsonl"), about)
         context = FitContext(facts["labels"], job.threads, progress, checkpoint, stopping)
         result = train_fold(samples, predict, folds, fold, settings, context)
         save_fold(result, folder, job.wildcards.model, fold, input_facts)

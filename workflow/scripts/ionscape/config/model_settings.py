@@ -1,6 +1,6 @@
 """What a model of any family says in the configuration."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -23,7 +23,27 @@ Floor = Annotated[float, Field(gt=0, le=0.1)]
 class ModelSettings(Settings):
     """The base of every family's settings: a family adds its own keys."""
 
+    #: Keys that the family has had from some version on: see :meth:`stored`.
+    later: ClassVar[frozenset[str]] = frozenset()
+
     family: str = Field(description="Kind of model.")
+
+    def stored(self) -> dict[str, Any]:
+        """All keys but the later ones that have their defaults: what a model that knows nothing of them was fitted with.
+
+        So a new key changes no hash, and no model is fitted again for it.
+        """
+        fields = type(self).model_fields
+        return {
+            key: value
+            for key, value in self.model_dump().items()
+            if key not in self.later or value != fields[key].get_default()
+        }
+
+    @property
+    def training_epochs(self) -> int | None:
+        """How many epochs it trains; None where it is not trained in epochs."""
+        return None
 
     @property
     def input_normalization(self) -> str:

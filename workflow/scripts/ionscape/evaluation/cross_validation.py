@@ -85,7 +85,7 @@ def save_fold(result: FoldResult, folder: Path, model: str, fold: int, inputs: d
 
 def config_hash(settings: ModelSettings) -> str:
     """A short name of the settings: SHA-256 of their sorted JSON, 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(settings.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(settings.stored(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def history_table(history: list[dict]) -> pa.Table:

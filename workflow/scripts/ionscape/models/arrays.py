@@ -30,7 +30,7 @@ class ArrayModel(FittedModel):
 
     def save(self, folder: Path, facts: dict) -> None:
         """Writes ``weights.safetensors`` and ``model.json``."""
-        content = {"settings": self.settings.model_dump(), "labels": self.labels, **facts}
+        content = {"settings": self.settings.stored(), "labels": self.labels, **facts}
         save_model(folder, lambda path: save_file(self.tensors, path), content)
 
     @classmethod

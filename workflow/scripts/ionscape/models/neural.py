@@ -111,7 +111,7 @@ class NeuralModel(FittedModel):
     def save(self, folder: Path, facts: dict) -> None:
         """Writes ``weights.safetensors`` and ``model.json`` (all that is needed to rebuild and preprocess)."""
         state = {name: tensor.cpu().contiguous() for name, tensor in self.network.state_dict().items()}
-        how = {"settings": self.settings.model_dump(), "precision": self.precision}
+        how = {"settings": self.settings.stored(), "precision": self.precision}
         content = {**how, "shape": list(self.shape), "labels": self.labels, **facts}
         save_model(folder, lambda path: save_file(state, path), content)
 

@@ -22,7 +22,7 @@ logger = logging.getLogger("ionscape")
 
 def training_key(settings: NetworkSettings, labels: list[str], training: Samples, validation: Samples) -> str:
     """Names what a training is made of: a checkpoint of another key is of no use to it. SHA-256, 64 hexadecimal digits."""
-    digest = hashlib.sha256(json.dumps([settings.model_dump(), labels, FORMATS["checkpoint"][0]], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([settings.stored(), labels, FORMATS["checkpoint"][0]], sort_keys=True).encode())
     for samples in (training, validation):
         digest.update(json.dumps([list(samples.ids), list(samples.inputs.shape)]).encode())
         for values in (samples.inputs, samples.side, samples.labels):

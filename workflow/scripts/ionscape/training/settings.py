@@ -65,6 +65,11 @@ class NetworkSettings(Seeded):
     )
 
     @property
+    def training_epochs(self) -> int | None:
+        """How many epochs it trains."""
+        return self.epochs
+
+    @property
     def input_normalization(self) -> str:
         """Which normalization of the images it is fitted on (METHOD step 5)."""
         return self.normalization

@@ -5,7 +5,7 @@ import json
 import os
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -39,6 +39,8 @@ def backbones() -> dict:
 class ImageSettings(NetworkSettings):
     """A timm backbone on mass × time images (METHOD, Network and Training)."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"feature_stride", "c"})
+
     family: Literal["image"] = Field("image", description="Kind of model.")
     backbone: str | None = Field(
         None,
@@ -54,7 +56,11 @@ class ImageSettings(NetworkSettings):
         "log10",
         description="METHOD step 8: log10(a), or log10(1 + 1000·a) divided by its maximum; root4: a^(1/4), beyond METHOD.",
     )
-    head: Literal["full", "mass_flat"] = Field("full", description="METHOD, Network.")
+    head: Literal["full", "mass_flat", "frozen"] = Field(
+        "full",
+        description="METHOD, Network. frozen, beyond METHOD: the backbone stays as it is, and one logistic regression a "
+        "label is fitted on the maxima over time of a feature map: for a few hundred runs, in seconds.",
+    )
     drop_path_rate: Annotated[float, Field(ge=0, lt=1)] | None = Field(
         None, description="Stochastic depth; null is 0.1 for EfficientNets and ConvNeXts with head full, else 0."
     )
@@ -62,6 +68,15 @@ class ImageSettings(NetworkSettings):
         [128, 160, 192, 224, 256],
         description="Widths to resize to in time, drawn a batch in training, averaged over in prediction.",
     )
+    feature_stride: Literal[2, 4, 8, 16, 32] = Field(
+        4, description="Head frozen: the stride of the feature map, as many m/z a row; the finer, the less ImageNet knows."
+    )
+    c: float = Field(0.1, gt=0, le=1_000_000, description="Head frozen: inverse regularization strength.")
+
+    @property
+    def training_epochs(self) -> int | None:
+        """How many epochs it trains; None for head ``frozen``."""
+        return None if self.head == "frozen" else self.epochs
 
     @property
     def architecture(self) -> str:
@@ -89,9 +104,9 @@ class ImageSettings(NetworkSettings):
         if known is None:
             close = nearest(name, [key for key, entry in listed["models"].items() if entry["heads"]])
             return [f"backbone: timm {listed['timm']} has no model {name!r}{close}"]
-        if self.head not in known["heads"]:
+        if ("full" if self.head == "full" else "mass_flat") not in known["heads"]:
             reason = (
-                f"{name!r} has no feature map of stride {STRIDE}, which head mass_flat needs"
+                f"{name!r} has no feature map of stride {STRIDE}, which head {self.head} needs"
                 if known["heads"]
                 else f"{name!r} does not accept images of 256 × 128–256"
             )
@@ -110,8 +125,8 @@ class ImageSettings(NetworkSettings):
             found.append(
                 f"backbone: {self.architecture!r} needs images.masses and widths divisible by {STRIDE}, found {sizes}"
             )
-        if self.head == "mass_flat" and masses % STRIDE:
-            found.append(f"head: mass_flat needs images.masses divisible by {STRIDE}, found {masses}")
+        if self.head != "full" and masses % STRIDE:
+            found.append(f"head: {self.head} needs images.masses divisible by {STRIDE}, found {masses}")
         return found
 
     def completed(self) -> Self:

