@@ -9,8 +9,7 @@ from pathlib import Path
 
 from ionscape.config.grid import Grid
 from ionscape.data.check import Layout, check_dataset
-from ionscape.data.run_facts import facts_table
-from ionscape.files.artifact import write_table
+from ionscape.data.run_facts import write_facts
 from ionscape.files.atomic import write_text
 from ionscape.images.render import render
 from ionscape.jobs.progress import Progress
@@ -31,10 +30,10 @@ def main(job) -> None:
     )
     checked = check_dataset(layout, partial(render, grid=layout.grid), job.threads, Progress("runs checked"))
     write_text(job.output.page, check_page(checked, layout))
-    facts = {"labels": checked.labels, "submission": checked.submission, "submission_labels": checked.submission_labels}
-    write_table(checked.samples, job.output.samples, "samples", **facts)
-    write_table(facts_table(checked.samples["sample_id"].to_pylist(), checked.runs), job.output.runs, "runs")
-    logger.info("%d samples, %d labels; what is odd: %s", len(checked.samples), len(checked.labels), job.output.page)
+    samples = checked.samples
+    samples.write(job.output.samples)
+    write_facts(job.output.runs, samples.ids, checked.runs)
+    logger.info("%d samples, %d labels; what is odd: %s", len(samples.ids), len(samples.labels), job.output.page)
 
 
 if __name__ == "__main__":

@@ -6,37 +6,39 @@ report_import_errors()
 
 from pathlib import Path
 
-import numpy as np
-
-from ionscape.files.artifact import read_json, read_table
+from ionscape.data.run_facts import read_facts
+from ionscape.data.samples import SampleTable
+from ionscape.evaluation.ensemble import Ensemble
+from ionscape.evaluation.folds import ALWAYS, Folds
+from ionscape.evaluation.run_metrics import RunMetrics
 from ionscape.jobs.progress import Progress
 from ionscape.jobs.script import door, logger
+from ionscape.models.saved import settings_of
 from ionscape.serving.applicability import known_ranges
 from ionscape.serving.export import export_ensemble
+from ionscape.serving.manifest import Manifest
 from ionscape.serving.model_card import model_card
 
 
 def main(job) -> None:
-    samples, about = read_table(job.input.samples, "samples")
-    runs, _ = read_table(job.input.runs, "runs")
-    ensemble, metrics = read_json(job.input.ensemble, "ensemble"), read_json(job.input.metrics, "metrics")
-    folds, _ = read_table(job.input.folds, "folds")
-    trained = np.isin(samples["sample_id"].to_pylist(), folds["sample_id"].to_pylist())
-    side = samples["side"].to_numpy()[trained]
-    facts = {
-        "run": job.params.run,
-        "labels": about["labels"],
-        "columns": job.params.columns,
-        "grid": job.params.grid,
-        "side": job.params.side,
-        "features": job.params.features,
-        "known": known_ranges(runs.filter(trained), side, job.params.grid["limits"] is not None),
-        "trained_on": int(trained.sum()),
-    }
-    models = {name: job.params.models[name] for name in ensemble["members"]}
-    card = model_card(facts, metrics, ensemble, models, job.params.folds)
-    progress = Progress("files exported")
-    export_ensemble(Path(job.params.trained), ensemble, facts, card, job.output[0], range(job.params.folds), progress)
+    samples, folds = SampleTable.read(job.input.samples), Folds.read(job.input.folds)
+    ensemble, metrics = Ensemble.read(job.input.ensemble), RunMetrics.read(job.input.metrics)
+    grid, trained = job.params.grid, folds.of_rows(samples.ids) >= ALWAYS
+    runs = {name: values[trained] for name, values in read_facts(job.input.runs).items()}
+    manifest = Manifest(
+        run=job.params.run,
+        labels=samples.labels,
+        columns=job.params.columns,
+        grid=grid,
+        side=job.params.side,
+        features=job.params.features,
+        known=known_ranges(runs, samples.side[trained], grid["limits"] is not None),
+        trained_on=int(trained.sum()),
+        members={name: list(range(job.params.folds)) for name in ensemble.members},
+    )
+    models = {name: settings_of({"settings": job.params.models[name]}) for name in ensemble.members}
+    card = model_card(manifest, metrics, ensemble, models)
+    export_ensemble(Path(job.params.trained), ensemble, manifest, card, job.output[0], Progress("files exported"))
     logger.info("%s: %d models × %d folds; README.md there is its model card", job.output[0], len(models), job.params.folds)
 
 

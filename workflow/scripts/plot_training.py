@@ -6,7 +6,7 @@ report_import_errors()
 
 from pathlib import Path
 
-from ionscape.files.artifact import read_table
+from ionscape.evaluation.cross_validation import History
 from ionscape.files.atomic import atomic_folder, write_bytes, write_text
 from ionscape.jobs.script import door
 from ionscape.jobs.status import benchmarks, training_status
@@ -16,16 +16,13 @@ from ionscape.report.trainings_page import trainings_page
 
 
 def main(job) -> None:
-    histories, chosen = {}, {}
-    for path in job.input.histories:
-        table, facts = read_table(path, "history")
-        if len(table):
-            columns = {name: table[name].to_numpy() for name in ("epoch", "train_loss", "validation_loss")}
-            histories.setdefault(facts["model"], {})[facts["fold"]] = columns
-            chosen.setdefault(facts["model"], {})[facts["fold"]] = facts["best_epoch"]
+    histories: dict[str, list[History]] = {}
+    for history in map(History.read, job.input.histories):
+        if history.rows:
+            histories.setdefault(history.facts["model"], []).append(history)
     with atomic_folder(job.output.curves) as folder:
         for model, of_folds in histories.items():
-            write_bytes(folder / f"{model}.png", to_png(curves_figure(model, of_folds, chosen[model])))
+            write_bytes(folder / f"{model}.png", to_png(curves_figure(model, of_folds)))
     results = Path(job.params.results)
     jobs = benchmarks(results, job.params.models)
     seconds, megabytes = ([[entry[part] for entry in entries] for entries in jobs.values()] for part in (0, 1))

@@ -7,15 +7,15 @@ report_import_errors()
 import socket
 from pathlib import Path
 
+from ionscape.data.samples import SampleTable
 from ionscape.evaluation.cross_validation import save_fold, train_fold
-from ionscape.evaluation.folds import folds_of
-from ionscape.files.artifact import read_table
+from ionscape.evaluation.folds import Folds
 from ionscape.jobs.gpu import lease
 from ionscape.jobs.locks import alone_in
 from ionscape.jobs.progress import FitProgress
 from ionscape.jobs.script import door, logger
 from ionscape.jobs.signals import stoppable
-from ionscape.models.inputs import load_inputs, load_samples
+from ionscape.models.inputs import load_inputs, with_inputs
 from ionscape.models.saved import settings_of
 from ionscape.training.context import FitContext
 
@@ -30,14 +30,13 @@ def main(job) -> None:
     ):
         settings, fold = settings_of({"settings": job.params.settings}), int(job.wildcards.fold)
         checkpoint = folder / "checkpoint.safetensors"
-        table, facts = read_table(job.input.samples, "samples")
-        folds = folds_of(read_table(job.input.folds, "folds")[0])
+        table, folds = SampleTable.read(job.input.samples), Folds.read(job.input.folds)
         ids, inputs, input_facts = load_inputs(job.input.inputs, settings)
-        samples, predict = load_samples(table, facts["labels"], ids, inputs)
+        samples = with_inputs(table, ids, inputs)
         about = {"model": job.wildcards.model, "fold": fold, "host": socket.gethostname(), "gpu": device and device.uuid}
         progress = FitProgress(settings.training_epochs, Path(job.log[0]).with_suffix(".jsonl"), about)
-        context = FitContext(facts["labels"], job.threads, progress, checkpoint, stopping)
-        result = train_fold(samples, predict, folds, fold, settings, context)
+        context = FitContext(table.labels, job.threads, progress, checkpoint, stopping)
+        result = train_fold(samples, table.predicted, folds, fold, settings, context)
         save_fold(result, folder, job.wildcards.model, fold, input_facts)
         progress.finished()
         if not stopping():  # else Snakemake takes the outputs for unfinished, and asks for them again

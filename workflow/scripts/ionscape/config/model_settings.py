@@ -41,6 +41,11 @@ class ModelSettings(Settings):
         }
 
     @property
+    def kind(self) -> str:
+        """What sort of model of the family it is, in a word; empty where there is one sort."""
+        return ""
+
+    @property
     def training_epochs(self) -> int | None:
         """How many epochs it trains; None where it is not trained in epochs."""
         return None

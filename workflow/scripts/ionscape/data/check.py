@@ -1,24 +1,22 @@
-"""The data set on disk: metadata, labels and runs, checked all together, as samples.parquet."""
+"""The data set on disk: metadata, labels and runs, checked all together."""
 
 import hashlib
-import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
+import numpy as np
 
 from ..config.grid import Grid
 from ..errors import InputError, InputErrors
-from ..files.paths import resolve_inside
-from ..files.small_csv import read_rows
+from ..files.small_csv import Row
 from .labels import read_labels
-from .names import LONGEST_NAME, is_readable, is_word
+from .metadata import check_rows, read_metadata
 from .run_facts import RunFacts, run_facts
 from .run_file import RunFile
-from .samples import TRAIN
+from .samples import TRAIN, SampleTable
 from .submission import read_submission
 
 
@@ -45,25 +43,19 @@ class Layout:
     grid: Grid
 
 
-@dataclass
+@dataclass(frozen=True)
 class Checked:
     """A checked data set.
 
     Attributes:
-        samples: samples.parquet's table: sample_id, split, side (0/1), group (the sample_id where there is none), path,
-            md5, n_rows, predict, and a float32 column a label, null where unlabelled; one row a sample, in metadata order.
-        labels: names of the labels.
+        samples: its table.
         runs: facts of each sample's run, in the same order.
-        twins: groups of sample_ids whose CSVs are identical.
-        submission, submission_labels: rows (sample_ids) and columns (labels) of the submission file, in its order.
+        twins: groups of sample_ids whose files are identical.
     """
 
-    samples: pa.Table
-    labels: list[str]
+    samples: SampleTable
     runs: list[RunFacts]
     twins: list[list[str]] = field(default_factory=list)
-    submission: list[str] = field(default_factory=list)
-    submission_labels: list[str] = field(default_factory=list)
 
 
 def check_dataset(
@@ -79,88 +71,90 @@ def check_dataset(
     Raises:
         InputErrors: every problem of the metadata, the labels and the runs, each with file, line and column.
     """
-    metadata = layout.metadata
-    required = ["sample_id", "split", "features_path"] + ([layout.side["column"]] if layout.side else [])
-    required += [layout.group] if layout.group else []
     heading = f"The data set {layout.root} cannot be used:"
     names, labels, problems = read_labels(layout.labels)
-    labels_read = not problems
     try:
-        _, rows = read_rows(metadata, "the metadata", required)
+        rows = read_metadata(layout.metadata, layout.side, layout.group)
     except InputError as error:
         raise InputErrors(heading, [str(error), *problems]) from error
-
+    paths, more = check_rows(layout.metadata, rows, layout.root, None if problems else labels.keys())
     ids = Counter(row["sample_id"] for row in rows)
-    forms = Counter(unicodedata.normalize("NFC", sample) for sample in ids)
-    paths: list[Path | None] = []
-    for row in rows:
-        sample, line, path = row["sample_id"], row.line, None
-        if not is_word(sample):
-            problems.append(
-                f"{metadata}, line {line}, column 'sample_id': {sample!r} is not one word of up to {LONGEST_NAME} letters"
-            )
-        if ids[sample] > 1:
-            problems.append(f"{metadata}, line {line}, column 'sample_id': {sample!r} occurs {ids[sample]} times")
-        if forms[unicodedata.normalize("NFC", sample)] > 1:
-            problems.append(
-                f"{metadata}, line {line}, column 'sample_id': {sample!a} is there in another Unicode form too; keep one"
-            )
-        if not is_readable(row["split"]):
-            problems.append(f"{metadata}, line {line}, column 'split': {row['split']!r} cannot be read")
-        if row["split"] != TRAIN and row["split"].strip().lower() == TRAIN:
-            problems.append(f"{metadata}, line {line}, column 'split': {row['split']!r}, expected {TRAIN!r}")
-        if row["split"] == TRAIN and sample not in labels and labels_read:
-            problems.append(f"{metadata}, line {line}: sample {sample!r} is in split train but has no labels")
-        try:
-            path = resolve_inside(layout.root, row["features_path"])
-        except InputError as error:
-            problems.append(f"{metadata}, line {line}, column 'features_path': {error}")
-        paths.append(path)
-    for sample in sorted(labels.keys() - ids.keys()):
-        problems.append(f"{metadata}: sample {sample!r} has labels but no row here")
+    problems += [*more, *_missing(layout.metadata, rows, sorted(labels.keys() - ids.keys()))]
+    unlabelled = [row["sample_id"] for row in rows if row["sample_id"] not in labels]
+    submission, columns, more = read_submission(layout.submission_format, layout.metadata, names, ids, unlabelled)
+    problems += more
+    facts, digests, more = _check_runs(layout, rows, paths, try_run, threads, progress)
+    problems += more
+    if problems:
+        raise InputErrors(heading, problems)
+    samples = _table(layout, rows, names, labels, facts, digests, submission, columns)
+    twins: dict[str, list[str]] = {}
+    for sample, digest in zip(samples.ids, digests, strict=True):
+        twins.setdefault(digest, []).append(sample)
+    return Checked(samples, facts, [group for group in twins.values() if len(group) > 1])
+
+
+def _missing(metadata: Path, rows: list[Row], unknown: list[str]) -> list[str]:
+    """What the metadata lack; unknown: samples that have labels and no row."""
+    problems = [f"{metadata}: sample {sample!r} has labels but no row here" for sample in unknown]
     if not any(row["split"] == TRAIN for row in rows):
         problems.append(f"{metadata}, column 'split': no sample is in split {TRAIN!r}")
-    unlabelled = [row["sample_id"] for row in rows if row["sample_id"] not in labels]
-    submission, submission_labels, more = read_submission(layout.submission_format, metadata, names, ids, unlabelled)
-    problems += more
+    return problems
 
-    facts, digests = [], []
+
+def _check_runs(
+    layout: Layout,
+    rows: list[Row],
+    paths: list[Path | None],
+    try_run: Callable[[RunFile], object],
+    threads: int,
+    progress: Callable[[int, int], None],
+) -> tuple[list[RunFacts], list[str], list[str]]:
+    """Facts and md5 of each run, and what is wrong with them."""
+    facts, digests, problems = [], [], []
     expected = [row.get("features_md5_hash") or None for row in rows]
     with ThreadPoolExecutor(threads) as pool:
         results = pool.map(lambda path, md5: _check_run(path, md5, layout, try_run), paths, expected)
-        for done, (found, digest, run_problems) in enumerate(results, start=1):
+        for done, (row, (found, digest, of_run)) in enumerate(zip(rows, results, strict=True), start=1):
             facts.append(found)
             digests.append(digest)
-            source = f"sample {rows[done - 1]['sample_id']!r}, {metadata}, line {rows[done - 1].line}"
-            problems += [f"{problem} ({source})" for problem in run_problems]
+            source = f"sample {row['sample_id']!r}, {layout.metadata}, line {row.line}"
+            problems += [f"{problem} ({source})" for problem in of_run]
             progress(done, len(rows))
-    if problems:
-        raise InputErrors(heading, problems)
+    return facts, digests, problems
 
-    wanted = set(submission)
-    side = layout.side
 
-    def is_predicted(row: dict[str, str]) -> bool:
-        return row["split"] != TRAIN or row["sample_id"] in wanted or row["sample_id"] not in labels
-
-    columns = {
-        "sample_id": pa.array([row["sample_id"] for row in rows]),
-        "split": pa.array([row["split"] for row in rows]),
-        "side": pa.array([int(bool(side) and row[side["column"]].strip() == side["positive"]) for row in rows], pa.int8()),
-        "group": pa.array([(row[layout.group].strip() if layout.group else "") or row["sample_id"] for row in rows]),
-        "path": pa.array([row["features_path"] for row in rows]),
-        "md5": pa.array(digests),
-        "n_rows": pa.array([run.rows for run in facts], pa.int64()),
-        "predict": pa.array([is_predicted(row) for row in rows]),
-    }
-    for index, name in enumerate(names):
-        values = [labels[row["sample_id"]][index] if row["sample_id"] in labels else None for row in rows]
-        columns[name] = pa.array(values, pa.float32())
-    twins: dict[str, list[str]] = {}
-    for row, digest in zip(rows, digests, strict=True):
-        twins.setdefault(digest, []).append(row["sample_id"])
-    groups = [group for group in twins.values() if len(group) > 1]
-    return Checked(pa.table(columns), names, facts, groups, submission, submission_labels)
+def _table(
+    layout: Layout,
+    rows: list[Row],
+    names: list[str],
+    labels: dict[str, list[float]],
+    facts: list[RunFacts],
+    digests: list[str],
+    submission: list[str],
+    columns: list[str],
+) -> SampleTable:
+    """The samples of a data set that has no problem."""
+    ids, wanted = [row["sample_id"] for row in rows], set(submission)
+    unknown = [float("nan")] * len(names)
+    flag = layout.side
+    side = [flag is not None and row[flag["column"]].strip() == flag["positive"] for row in rows]
+    group = [(row[layout.group].strip() if layout.group else "") or row["sample_id"] for row in rows]
+    predicted = [row["split"] != TRAIN or row["sample_id"] in wanted or row["sample_id"] not in labels for row in rows]
+    return SampleTable(
+        ids=ids,
+        splits=[row["split"] for row in rows],
+        side=np.array(side, dtype=np.int64),
+        groups=group,
+        paths=[row["features_path"] for row in rows],
+        md5=digests,
+        rows=np.array([run.rows for run in facts], dtype=np.int64),
+        predicted=np.array(predicted, dtype=bool),
+        labels=names,
+        truth=np.array([labels.get(sample, unknown) for sample in ids], dtype=np.float32).reshape(len(ids), len(names)),
+        submission=submission,
+        submission_labels=columns,
+    )
 
 
 def _check_run(

@@ -1,11 +1,13 @@
 """Summary statistics of a run."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ..config.grid import Grid
+from ..files.artifact import read_table, write_table
 from .run import Run
 from .run_file import RunFile
 
@@ -65,8 +67,14 @@ def run_facts(run: Run | RunFile, grid: Grid) -> RunFacts:
     return facts
 
 
-def facts_table(ids: list[str], facts: list[RunFacts]) -> pa.Table:
-    """runs.parquet's table: ``sample_id`` and a column a fact, one row a sample."""
+def write_facts(path: str | Path, ids: list[str], facts: list[RunFacts]) -> None:
+    """Writes runs.parquet: ``sample_id`` and a column a fact, one row a sample."""
     rows = [{"sample_id": sample, **asdict(entry)} for sample, entry in zip(ids, facts, strict=True)]
     numbers = [(name, pa.int64() if kind is int else pa.float64()) for name, kind in RunFacts.__annotations__.items()]
-    return pa.Table.from_pylist(rows, schema=pa.schema([("sample_id", pa.string()), *numbers]))
+    write_table(pa.Table.from_pylist(rows, schema=pa.schema([("sample_id", pa.string()), *numbers])), path, "runs")
+
+
+def read_facts(path: str | Path) -> dict[str, np.ndarray]:
+    """runs.parquet: fact → its value of each sample, [n]. Raises InputError: missing, damaged, or of another version."""
+    table, _ = read_table(path, "runs")
+    return {name: table[name].to_numpy() for name in RunFacts.__annotations__}

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files.small_csv import read_rows
+from .samples import SampleTable
 
 
 def read_submission(
@@ -36,12 +37,12 @@ def read_submission(
     return submission, [column for column in header if column != "sample_id"], problems
 
 
-def submission_csv(facts: dict, predicted: dict[str, np.ndarray]) -> str:
+def submission_csv(samples: SampleTable, predicted: dict[str, np.ndarray]) -> str:
     """submission.csv: probabilities in the submission format's order of rows and columns; only a header without tests."""
-    columns = [facts["labels"].index(label) for label in facts["submission_labels"]]
+    columns = [samples.labels.index(label) for label in samples.submission_labels]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["sample_id", *facts["submission_labels"]])
-    for sample in facts["submission"]:
+    writer.writerow(["sample_id", *samples.submission_labels])
+    for sample in samples.submission:
         writer.writerow([sample, *(f"{predicted[sample][column]:.6g}" for column in columns)])
     return stream.getvalue()

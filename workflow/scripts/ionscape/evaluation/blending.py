@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from ..config.sections import Ensemble as EnsembleSettings
 from ..models.logits import clipped_logits, probabilities_of
 from .metrics import log_loss
 from .selection import fit_ensemble
@@ -39,39 +40,39 @@ class Blend:
         return (counting if len(counting) else np.arange(len(self.weights))).tolist()
 
 
-def select(labels: np.ndarray, probabilities: np.ndarray, settings: dict, shrinkages: np.ndarray) -> Blend:
+def select(labels: np.ndarray, probabilities: np.ndarray, settings: EnsembleSettings, shrinkages: np.ndarray) -> Blend:
     """The method's own: the plain mean of the models that the walks ``grow`` and ``drop`` chose."""
-    found = fit_ensemble(labels, probabilities, settings["clip"], shrinkages)
+    found = fit_ensemble(labels, probabilities, settings.clip, shrinkages)
     weights = np.zeros((len(probabilities), labels.shape[1]))
     weights[found["members"]] = 1 / len(found["members"])
     facts = {"selection_loss": found["loss"], **{key: found[key] for key in ("shrinkage", "direction", "paths")}}
     return Blend(weights, np.zeros(labels.shape[1]), facts)
 
 
-def temper(labels: np.ndarray, probabilities: np.ndarray, settings: dict, shrinkages: np.ndarray) -> Blend:
+def temper(labels: np.ndarray, probabilities: np.ndarray, settings: EnsembleSettings, shrinkages: np.ndarray) -> Blend:
     """The mean of all models, each divided by its own temperature, the one with which it scores best alone."""
-    logits = clipped_logits(probabilities, settings["clip"])
+    logits = clipped_logits(probabilities, settings.clip)
     slopes = np.array([_fit(z[None], labels, np.ones(1), 0.0)[0] for z in logits])
     weights = np.repeat(slopes[:, None] / len(logits), labels.shape[1], axis=1)
     return Blend(weights, np.zeros(labels.shape[1]), {"temperatures": (1 / np.maximum(slopes, 1e-9)).tolist()})
 
 
-def weigh(labels: np.ndarray, probabilities: np.ndarray, settings: dict, shrinkages: np.ndarray) -> Blend:
+def weigh(labels: np.ndarray, probabilities: np.ndarray, settings: EnsembleSettings, shrinkages: np.ndarray) -> Blend:
     """One weight a model, not negative, of any sum; a ridge holds them near the plain mean."""
-    logits = clipped_logits(probabilities, settings["clip"])
+    logits = clipped_logits(probabilities, settings.clip)
     near = np.full(len(logits), 1 / len(logits))
-    weights = np.repeat(_fit(logits, labels, near, settings["ridge"])[:, None], labels.shape[1], axis=1)
+    weights = np.repeat(_fit(logits, labels, near, settings.ridge)[:, None], labels.shape[1], axis=1)
     return Blend(weights, np.zeros(labels.shape[1]), {})
 
 
-def stack(labels: np.ndarray, probabilities: np.ndarray, settings: dict, shrinkages: np.ndarray) -> Blend:
+def stack(labels: np.ndarray, probabilities: np.ndarray, settings: EnsembleSettings, shrinkages: np.ndarray) -> Blend:
     """One weight a model and label and one bias a label; a ridge holds them near those of :func:`weigh`, and near 0."""
-    logits = clipped_logits(probabilities, settings["clip"])
+    logits = clipped_logits(probabilities, settings.clip)
     shared = weigh(labels, probabilities, settings, shrinkages).weights[:, 0]
     fitted = []
     for index in range(labels.shape[1]):
         own = np.concatenate([logits[:, :, index], np.ones((1, len(labels)))])[:, :, None]
-        fitted.append(_fit(own, labels[:, index : index + 1], np.append(shared, 0.0), settings["ridge"], free=1))
+        fitted.append(_fit(own, labels[:, index : index + 1], np.append(shared, 0.0), settings.ridge, free=1))
     weights = np.array(fitted).T
     return Blend(weights[:-1], weights[-1], {})
 
@@ -80,33 +81,38 @@ METHODS: dict[str, Callable[..., Blend]] = {"select": select, "temper": temper, 
 
 
 def fit_blend(
-    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, settings: dict, shrinkages: np.ndarray
+    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, settings: EnsembleSettings, shrinkages: np.ndarray
 ) -> tuple[str, Blend]:
-    """Fits the method that ``settings["method"]`` names, or for ``auto`` the one whose cross-validated loss is lowest.
+    """Fits the method that ``settings.method`` names, or for ``auto`` the one whose cross-validated loss is lowest.
 
     With samples of a single fold nothing can be cross-validated: ``auto`` is then ``select``, which fits no number.
 
     Args:
         labels: [samples, labels]; probabilities: out-of-fold, [models, samples, labels]; folds: int [samples].
-        settings: ``method``, ``clip``, ``ridge``; shrinkages: see :mod:`.ensemble`.
+        shrinkages: see :mod:`.selection`.
 
     Returns:
         the method's name, and its fit on all samples.
     """
-    name = settings["method"]
+    name: str = settings.method
     if name == "auto" and len(np.unique(folds)) == 1:
         name = "select"
     elif name == "auto":
         losses = {
-            one: log_loss(labels, held_out(labels, probabilities, folds, {**settings, "method": one}, shrinkages))
+            one: log_loss(labels, cross_fitted(labels, probabilities, folds, with_method(settings, one), shrinkages))
             for one in METHODS
         }
-        name = min(losses, key=losses.get)
+        name = min(losses, key=lambda one: losses[one])
     return name, METHODS[name](labels, probabilities, settings, shrinkages)
 
 
-def held_out(
-    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, settings: dict, shrinkages: np.ndarray
+def with_method(settings: EnsembleSettings, method: str) -> EnsembleSettings:
+    """The settings, but for the way of blending."""
+    return settings.model_copy(update={"method": method})
+
+
+def cross_fitted(
+    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, settings: EnsembleSettings, shrinkages: np.ndarray
 ) -> np.ndarray:
     """The answer without its fit's optimism: each fold's by what was chosen and fitted on the other folds.
 
@@ -117,7 +123,7 @@ def held_out(
     for fold in np.unique(folds):
         inside = folds == fold
         rest = labels[~inside], probabilities[:, ~inside], folds[~inside]
-        result[inside] = fit_blend(*rest, settings, shrinkages)[1](probabilities[:, inside], settings["clip"])
+        result[inside] = fit_blend(*rest, settings, shrinkages)[1](probabilities[:, inside], settings.clip)
     return result
 
 
@@ -137,33 +143,3 @@ def _fit(logits: np.ndarray, labels: np.ndarray, near: np.ndarray, ridge: float,
 
     bounds = [(0, STEEPEST)] * (len(logits) - free) + [(None, None)] * free
     return minimize(objective, np.maximum(near, 1e-3), jac=True, bounds=bounds, method="L-BFGS-B").x
-
-
-def describe_blend(method: str, blend: Blend, names: list[str], labels: list[str], clip: float) -> dict:
-    """ensemble.json: all that is needed to answer for a new sample from its models' probabilities."""
-    facts = dict(blend.facts)
-    if "paths" in facts:
-        facts["paths"] = named_paths(facts["paths"], names)
-    return {
-        "method": method,
-        "members": [names[index] for index in blend.members],
-        "weights": {names[index]: dict(zip(labels, blend.weights[index].tolist(), strict=True)) for index in blend.members},
-        "bias": dict(zip(labels, blend.bias.tolist(), strict=True)),
-        "clip": clip,
-        **facts,
-    }
-
-
-def named_paths(paths: dict[str, list[tuple[list[int], float]]], names: list[str]) -> dict[str, list[dict]]:
-    """METHOD's walks with the models' names: walk → list of ``members`` and ``loss``."""
-    return {
-        walk: [{"members": [names[index] for index in subset], "loss": loss} for subset, loss in path]
-        for walk, path in paths.items()
-    }
-
-
-def blend_of(ensemble: dict, labels: list[str]) -> Blend:
-    """The blend that an ensemble.json describes, over its members in their order."""
-    weights = [[ensemble["weights"][name][label] for label in labels] for name in ensemble["members"]]
-    bias = [ensemble["bias"][label] for label in labels]
-    return Blend(np.array(weights), np.array(bias), {})

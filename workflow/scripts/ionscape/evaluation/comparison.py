@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config.sections import Ensemble as EnsembleSettings
+from ..data.samples import SampleTable
 from ..errors import InputError
-from ..files.artifact import read_json, read_table
-from ..models.logits import Logits, probabilities_of, stack_oof
-from .blending import held_out
-from .folds import folds_of
+from ..files.artifact import read_json
+from ..models.logits import Logits, probabilities_of
+from .blending import cross_fitted
+from .folds import Folds
 from .metrics import interval, sample_losses
 from .selection import shrinkage_grid
 
@@ -25,21 +27,18 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
     Raises:
         InputError: files that are missing, or a model that the run does not have.
     """
-    settings = read_json(run / "logs/config.json", "config")["ensemble"]
-    samples, facts = read_table(run / "samples.parquet", "samples")
-    folds = folds_of(read_table(run / "folds.parquet", "folds")[0])
-    oof = Logits.read(read_table(run / "logits/oof.parquet", "logits")[0], facts["labels"])
-    chosen = models or [name for name in oof.models if name not in settings["without"]]
+    settings = EnsembleSettings(**read_json(run / "logs/config.json", "config")["ensemble"])
+    samples, folds = SampleTable.read(run / "samples.parquet"), Folds.read(run / "folds.parquet")
+    oof = Logits.read(run / "logits/oof.parquet")
+    chosen = models or [name for name in oof.models if name not in settings.without]
     if unknown := sorted(set(chosen) - set(oof.models)):
         raise InputError(f"{run}: no model {', '.join(unknown)} (it has {', '.join(oof.models)})")
-    scored = set(oof.ids)
-    table = samples.filter([sample in scored for sample in samples["sample_id"].to_pylist()])
-    ids = table["sample_id"].to_pylist()
-    labels = np.column_stack([table[label].to_numpy() for label in facts["labels"]])
-    probabilities = probabilities_of(stack_oof(oof, ids, folds))[[oof.models.index(name) for name in chosen]]
-    shrinkages = shrinkage_grid(settings["shrinkages"], *settings["shrinkage_range"])
-    fold = np.array([folds[sample] for sample in ids])
-    return ids, sample_losses(labels, held_out(labels, probabilities, fold, settings, shrinkages))
+    scored = set(oof.ids.tolist())
+    part = samples.take(np.array([sample in scored for sample in samples.ids]))
+    logits = oof.out_of_fold(part.ids, folds.of)[[oof.models.index(name) for name in chosen]]
+    shrinkages = shrinkage_grid(settings.shrinkages, *settings.shrinkage_range)
+    nested = cross_fitted(part.truth, probabilities_of(logits), folds.of_rows(part.ids), settings, shrinkages)
+    return part.ids, sample_losses(part.truth, nested)
 
 
 def comparison(first: tuple[list[str], np.ndarray], second: tuple[list[str], np.ndarray]) -> str:

@@ -4,18 +4,19 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
 from ..config.model_settings import ModelSettings
 from ..data.samples import Samples
-from ..files.artifact import write_table
+from ..files.artifact import read_table, write_table
 from ..models.family import families
 from ..models.fitted import FittedModel
-from ..models.logits import logit_table, probabilities_of
+from ..models.logits import LogitTable, probabilities_of
 from ..training.context import FitContext
-from .folds import split_fold
+from .folds import Folds
 from .metrics import log_loss
 
 
@@ -40,8 +41,8 @@ class FoldResult:
 
 def train_fold(
     samples: Samples,
-    predict: np.ndarray,
-    folds: dict[str, int],
+    predicted: np.ndarray,
+    folds: Folds,
     fold: int,
     settings: ModelSettings,
     context: FitContext,
@@ -49,13 +50,13 @@ def train_fold(
     """Fits a model on all folds but one, and predicts that one and the test samples.
 
     Args:
-        samples: all samples, in the order of samples.parquet; predict: bool [n].
+        samples: all samples, in the order of samples.parquet; predicted: bool [n], which are predicted besides.
 
     Raises:
         Interrupted: it was told to stop.
     """
-    rows, held_out = split_fold(list(samples.ids), folds, fold)
-    validation, test = samples.take(held_out), samples.take(predict)
+    rows, validating = folds.split(samples.ids, fold)
+    validation, test = samples.take(validating), samples.take(predicted)
     model = families()[settings.family].model().fit(samples.take(rows), validation, settings, context)
     loss = log_loss(validation.labels, probabilities_of(model.validation_logits))
     return FoldResult(model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss)
@@ -78,9 +79,9 @@ def save_fold(result: FoldResult, folder: Path, model: str, fold: int, inputs: d
         "log_loss": result.log_loss,
     }
     result.model.save(folder, {**about, "inputs": inputs})
-    write_table(history_table(result.model.history), folder / "history.parquet", "history", **about)
-    write_table(logit_table(result.predicted, labels, result.test), folder / "test.parquet", "logits", **about)
-    write_table(logit_table(result.validation, labels, result.oof), folder / "oof.parquet", "logits", **about)
+    History(result.model.history, about).write(folder / "history.parquet")
+    LogitTable(result.predicted, labels, result.test, about).write(folder / "test.parquet")
+    LogitTable(result.validation, labels, result.oof, about).write(folder / "oof.parquet")
 
 
 def config_hash(settings: ModelSettings) -> str:
@@ -88,9 +89,29 @@ def config_hash(settings: ModelSettings) -> str:
     return hashlib.sha256(json.dumps(settings.stored(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def history_table(history: list[dict]) -> pa.Table:
-    """One row an epoch (:func:`ionscape.training.train` says what of); no rows for a family without epochs."""
-    numbers = ("rate", "train_loss", "validation_loss", "seconds", "validation_seconds", "samples_per_second", "memory_mb")
-    columns = [("epoch", pa.int32()), *((name, pa.float64()) for name in numbers), ("recomputed", pa.bool_())]
-    schema = pa.schema(columns)
-    return pa.Table.from_pylist(history, schema=schema)
+#: Columns of history.parquet.
+NUMBERS = ("rate", "train_loss", "validation_loss", "seconds", "validation_seconds", "samples_per_second", "memory_mb")
+
+
+@dataclass(frozen=True)
+class History:
+    """history.parquet: how a fold's training went.
+
+    Attributes:
+        rows: one an epoch (:func:`ionscape.training.loop.train` says what of); none for a family without epochs.
+        facts: of whose it is: as :class:`.logits.LogitTable` has them.
+    """
+
+    rows: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Writes history.parquet."""
+        columns = [("epoch", pa.int32()), *((name, pa.float64()) for name in NUMBERS), ("recomputed", pa.bool_())]
+        write_table(pa.Table.from_pylist(self.rows, schema=pa.schema(columns)), path, "history", **self.facts)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
+        table, facts = read_table(path, "history")
+        return cls(table.to_pylist(), facts)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ..images.similarity import NEAR_IDENTICAL
-from .blending import held_out
+from ..config.sections import Ensemble as EnsembleSettings
+from .blending import cross_fitted
 from .metrics import interval, log_loss, sample_losses
+from .run_metrics import Gain, Part, Reliability, SplitByReplicates, Suspect
 
 #: Bins of probability in a reliability diagram.
 BINS = 10
@@ -23,52 +24,53 @@ def family_gains(
     probabilities: np.ndarray,
     folds: np.ndarray,
     families: list[str],
-    settings: dict,
+    settings: EnsembleSettings,
     shrinkages: np.ndarray,
-) -> dict[str, dict]:
+) -> dict[str, Gain]:
     """What the nested loss of the ensemble owes to each family: the loss without it, minus the loss with it.
 
     Args:
         labels: [samples, labels]; probabilities: [models, samples, labels]; folds: [samples].
-        families: of each model; settings, shrinkages: as :func:`.blends.held_out`.
+        families: of each model; settings, shrinkages: as :func:`.blending.cross_fitted`.
 
     Returns:
-        family → ``without`` (log loss), ``gain``, ``gain_interval`` (95 %, paired); nothing where there is one family.
+        of each family; nothing where there is one.
     """
-    with_all = sample_losses(labels, held_out(labels, probabilities, folds, settings, shrinkages))
+    with_all = sample_losses(labels, cross_fitted(labels, probabilities, folds, settings, shrinkages))
     result = {}
     for family in sorted(set(families)):
         rest = [index for index, of in enumerate(families) if of != family]
         if rest:
-            without = held_out(labels, probabilities[rest], folds, settings, shrinkages)
+            without = cross_fitted(labels, probabilities[rest], folds, settings, shrinkages)
             difference = sample_losses(labels, without) - with_all
-            result[family] = {
-                "without": log_loss(labels, without),
-                "gain": float(difference.mean()),
-                "gain_interval": interval(difference),
-            }
+            result[family] = Gain(
+                without=log_loss(labels, without),
+                gain=float(difference.mean()),
+                gain_interval=interval(difference),
+            )
     return result
 
 
-def replicates(labels: np.ndarray, predicted: dict[str, np.ndarray], similarity: np.ndarray) -> dict[str, dict]:
+def split_by_replicates(
+    labels: np.ndarray, nested: np.ndarray, models: dict[str, np.ndarray], near: np.ndarray
+) -> SplitByReplicates:
     """Log losses of samples of which the training part had a near-identical run, and of the others.
 
     Args:
-        labels: [samples, labels]; predicted: name → probabilities [samples, labels].
-        similarity: cosine, to the most similar run of another fold (replicates.parquet), [samples].
-
-    Returns:
-        ``near_identical`` and ``others`` → ``samples``, and if there are any, ``log_loss``: name → loss.
+        labels, nested: [samples, labels], the latter the ensemble's nested probabilities; models: name → probabilities.
+        near: bool [samples] (:class:`.replicates.Replicates`).
     """
-    near = similarity >= NEAR_IDENTICAL
-    result = {}
-    for name, rows in (("near_identical", near), ("others", ~near)):
-        losses = {key: log_loss(labels[rows], p[rows]) for key, p in predicted.items()} if rows.any() else {}
-        result[name] = {"samples": int(rows.sum()), "log_loss": losses}
-    return result
+
+    def part(rows: np.ndarray) -> Part:
+        if not rows.any():
+            return Part(samples=0)
+        losses = {name: log_loss(labels[rows], p[rows]) for name, p in models.items()}
+        return Part(samples=int(rows.sum()), ensemble_nested=log_loss(labels[rows], nested[rows]), models=losses)
+
+    return SplitByReplicates(near_identical=part(near), others=part(~near))
 
 
-def calibration(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict[str, dict]:
+def calibration(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict[str, Reliability]:
     """Reliability of each label's probabilities, and of all together (``all``).
 
     Returns:
@@ -77,20 +79,24 @@ def calibration(labels: np.ndarray, probabilities: np.ndarray, names: list[str])
         ``frequency`` and ``count``.
     """
 
-    def reliability(y: np.ndarray, p: np.ndarray) -> dict:
+    def reliability(y: np.ndarray, p: np.ndarray) -> Reliability:
         of = np.minimum((p * BINS).astype(int), BINS - 1)
         counts = np.bincount(of, minlength=BINS)
         used = counts > 0
         mean = np.bincount(of, p, BINS)[used] / counts[used]
         frequency = np.bincount(of, y, BINS)[used] / counts[used]
-        bins = {"probability": mean.tolist(), "frequency": frequency.tolist(), "count": counts[used].tolist()}
-        return {"ece": float((np.abs(mean - frequency) * counts[used]).sum() / len(y)), **bins}
+        return Reliability(
+            ece=float((np.abs(mean - frequency) * counts[used]).sum() / len(y)),
+            probability=mean.tolist(),
+            frequency=frequency.tolist(),
+            count=counts[used].tolist(),
+        )
 
     result = {"all": reliability(labels.ravel(), probabilities.ravel())}
     return result | {name: reliability(labels[:, k], probabilities[:, k]) for k, name in enumerate(names)}
 
 
-def suspects(labels: np.ndarray, probabilities: np.ndarray, ids: list[str], names: list[str]) -> list[dict]:
+def suspects(labels: np.ndarray, probabilities: np.ndarray, ids: list[str], names: list[str]) -> list[Suspect]:
     """Labels that every model contradicts, the surest first: worth a look at the sample, or at its label.
 
     Returns:
@@ -98,7 +104,7 @@ def suspects(labels: np.ndarray, probabilities: np.ndarray, ids: list[str], name
     """
     given = np.where(labels > 0.5, probabilities, 1 - probabilities).max(axis=0)
     found = [
-        {"sample_id": ids[row], "label": names[k], "value": int(labels[row, k]), "probability": float(given[row, k])}
+        Suspect(sample_id=ids[row], label=names[k], value=int(labels[row, k]), probability=float(given[row, k]))
         for row, k in zip(*np.nonzero(given <= DOUBTFUL), strict=True)
     ]
-    return sorted(found, key=lambda entry: entry["probability"])
+    return sorted(found, key=lambda entry: entry.probability)

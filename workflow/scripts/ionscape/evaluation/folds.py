@@ -2,20 +2,55 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ..data.samples import TRAIN
+from ..data.samples import TRAIN, SampleTable
 from ..errors import InputError, InputErrors
+from ..files.artifact import read_table, write_table
 from ..files.small_csv import Row
 
 #: Fold of samples that are in the training part of every fold and validate none.
 ALWAYS = -1
 
 
-def assign_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str] | None = None) -> np.ndarray:
+@dataclass(frozen=True)
+class Folds:
+    """folds.parquet: which fold a sample validates.
+
+    Attributes:
+        of: sample_id → fold, or ALWAYS, in the order of samples.parquet; samples that are not in it train and validate
+            nothing.
+    """
+
+    of: dict[str, int]
+
+    def of_rows(self, ids: Sequence[str]) -> np.ndarray:
+        """The fold of each sample, int [n]; less than ALWAYS where it has none."""
+        return np.array([self.of.get(sample, ALWAYS - 1) for sample in ids])
+
+    def split(self, ids: Sequence[str], fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that train and rows that validate a fold: two disjoint ascending int arrays."""
+        folds = self.of_rows(ids)
+        return np.flatnonzero((folds >= ALWAYS) & (folds != fold)), np.flatnonzero(folds == fold)
+
+    def write(self, path: str | Path) -> None:
+        """Writes folds.parquet."""
+        columns = {"sample_id": pa.array(list(self.of)), "fold": pa.array(list(self.of.values()), pa.int32())}
+        write_table(pa.table(columns), path, "folds")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
+        table, _ = read_table(path, "folds")
+        return cls(dict(zip(table["sample_id"].to_pylist(), table["fold"].to_pylist(), strict=True)))
+
+
+def draw_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str] | None = None) -> np.ndarray:
     """Multilabel-stratified folds (METHOD, Training).
 
     Args:
@@ -35,7 +70,7 @@ def assign_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str
         of = np.array([place[group] for group in groups])
         together = np.zeros((len(place), labels.shape[1]), dtype=labels.dtype)
         np.maximum.at(together, of, labels)
-        return assign_folds(together, count, seed)[of]
+        return draw_folds(together, count, seed)[of]
     if len(labels) < count:
         raise InputError(
             f"{len(labels)} training samples, or groups, cannot be split into {count} folds; lower folds.count"
@@ -76,51 +111,37 @@ def given_folds(rows: list[Row], ids: Sequence[str], count: int, path: str) -> n
     return np.array([found[sample] for sample in ids], dtype=np.int32)
 
 
-def training_part(samples: pa.Table, labels: list[str]) -> tuple[list[str], np.ndarray, list[str]]:
-    """The samples that folds are drawn of (split train): sample_ids, float32 labels [n, labels], and groups."""
-    train = samples.filter(pc.equal(samples["split"], TRAIN))
-    y = np.column_stack([train[label].to_numpy() for label in labels])
-    return train["sample_id"].to_pylist(), y, train["group"].to_pylist()
-
-
-def folds_of(table: pa.Table) -> dict[str, int]:
-    """folds.parquet's table as sample_id → fold."""
-    return dict(zip(table["sample_id"].to_pylist(), table["fold"].to_pylist(), strict=True))
-
-
-def across_folds(samples: pa.Table, folds: pa.Table, what: str) -> list[list[str]]:
+def across_folds(samples: SampleTable, folds: Folds, alike: Sequence[str]) -> list[list[str]]:
     """Samples that are alike and yet in different folds, so that a model is scored on what it was trained on.
 
     Args:
-        samples: samples.parquet; folds: folds.parquet's table; what: the column that says who is alike.
+        alike: of each sample in the table, what says who is alike, such as its group.
 
     Returns:
         lists of sample_ids.
     """
-    fold_of = folds_of(folds)
-    alike: dict[str, list[str]] = {}
-    for sample, value in zip(samples["sample_id"].to_pylist(), samples[what].to_pylist(), strict=True):
-        if sample in fold_of:
-            alike.setdefault(value, []).append(sample)
-    return [group for group in alike.values() if len({fold_of[sample] for sample in group}) > 1]
+    groups: dict[str, list[str]] = {}
+    for sample, value in zip(samples.ids, alike, strict=True):
+        if sample in folds.of:
+            groups.setdefault(value, []).append(sample)
+    return [group for group in groups.values() if len({folds.of[sample] for sample in group}) > 1]
 
 
 def join_folds(
-    samples: pa.Table, label: str, ids: Sequence[str], folds: np.ndarray, train_val: bool, held_out: Sequence[str] = ()
-) -> pa.Table:
-    """folds.parquet's table: ``sample_id, fold`` (int32) in the order of samples.parquet.
+    samples: SampleTable, ids: Sequence[str], folds: np.ndarray, train_val: bool, held_out: Sequence[str] = ()
+) -> Folds:
+    """The folds of all samples that have one.
 
     Args:
-        label: any label; where it is null, the sample is unlabelled.
         ids, folds: the training part.
-        train_val: also list the other labelled samples, with fold ALWAYS; else they are only scored.
+        train_val: the other labelled samples have fold ALWAYS; else they are only scored.
         held_out: splits that ``train_val`` leaves out.
 
     Raises:
         InputError: a split that is not there, has no labelled sample, or is the one that folds are drawn of.
     """
-    labelled = samples.filter(pc.is_valid(samples[label]))
-    others = sorted(set(labelled["split"].to_pylist()) - {TRAIN})
+    labelled = [(samples.ids[row], samples.splits[row]) for row in np.flatnonzero(samples.labelled)]
+    others = sorted({split for _, split in labelled} - {TRAIN})
     if unknown := sorted(set(held_out) - set(others)):
         raise InputError(
             f"folds.held_out: {', '.join(map(repr, unknown))} is no split with labels besides {TRAIN!r} "
@@ -128,17 +149,5 @@ def join_folds(
         )
     fold_of = dict(zip(ids, folds.tolist(), strict=True))
     if train_val:
-        used = labelled.filter(pc.invert(pc.is_in(labelled["split"], pa.array(held_out, pa.string()))))
-        fold_of = dict.fromkeys(used["sample_id"].to_pylist(), ALWAYS) | fold_of
-    order = [sample for sample in samples["sample_id"].to_pylist() if sample in fold_of]
-    return pa.table({"sample_id": pa.array(order), "fold": pa.array([fold_of[sample] for sample in order], pa.int32())})
-
-
-def split_fold(ids: list[str], folds: dict[str, int], fold: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that train and rows that validate: two disjoint ascending int arrays.
-
-    Args:
-        ids: all sample_ids; folds: sample_id → fold, or ALWAYS; samples that are not in it do neither.
-    """
-    of = np.array([folds.get(sample, ALWAYS - 1) for sample in ids])
-    return np.flatnonzero((of >= ALWAYS) & (of != fold)), np.flatnonzero(of == fold)
+        fold_of = {sample: ALWAYS for sample, split in labelled if split not in held_out} | fold_of
+    return Folds({sample: fold_of[sample] for sample in samples.ids if sample in fold_of})

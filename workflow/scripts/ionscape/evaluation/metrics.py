@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..models.logits import EPSILON
+from .run_metrics import LabelScore, Score
 
 #: Bootstrap resamples behind an interval.
 RESAMPLES = 2000
@@ -27,14 +28,15 @@ def sample_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return -np.where(labels > 0.5, np.log(p), np.log1p(-p)).mean(axis=1)
 
 
-def interval(values: np.ndarray) -> list[float]:
-    """95 % bootstrap interval of the mean over samples: [low, high]; the draws are the same for as many samples.
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean over samples: (low, high); the draws are the same for as many samples.
 
     Args:
         values: float64 [samples]: losses, or differences of two models' losses (a paired interval).
     """
     drawn = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), RESAMPLES)
-    return np.quantile(drawn @ values / len(values), [0.025, 0.975]).tolist()
+    low, high = np.quantile(drawn @ values / len(values), [0.025, 0.975]).tolist()
+    return low, high
 
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -60,10 +62,13 @@ def frequencies(labels: np.ndarray, folds: np.ndarray, train_only: np.ndarray) -
     return result
 
 
-def score(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict:
+def score(labels: np.ndarray, probabilities: np.ndarray, names: list[str], folds: np.ndarray | None = None) -> Score:
     """Log loss (with its 95 % interval over samples), average precision and ROC AUC, total and per label.
 
     Average precision and ROC AUC are None for a label without both classes, and left out of the mean.
+
+    Args:
+        labels, probabilities: [samples, labels]; names: of the labels; folds: int [samples], to score each by itself too.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score  # a second: only where something is scored
 
@@ -72,21 +77,23 @@ def score(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> di
     for index, name in enumerate(names):
         y, p = labels[:, index], probabilities[:, index]
         both = 0 < y.sum() < len(y)
-        per_label[name] = {
-            "log_loss": float(losses[index]),
-            "average_precision": float(average_precision_score(y, p)) if both else None,
-            "roc_auc": float(roc_auc_score(y, p)) if both else None,
-            "positives": int(y.sum()),
-        }
+        per_label[name] = LabelScore(
+            log_loss=float(losses[index]),
+            average_precision=float(average_precision_score(y, p)) if both else None,
+            roc_auc=float(roc_auc_score(y, p)) if both else None,
+            positives=int(y.sum()),
+        )
 
-    def mean(key: str) -> float | None:
-        values = [entry[key] for entry in per_label.values() if entry[key] is not None]
-        return float(np.mean(values)) if values else None
+    def mean(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known else None
 
-    return {
-        "log_loss": float(losses.mean()),
-        "log_loss_interval": interval(sample_losses(labels, probabilities)),
-        "average_precision": mean("average_precision"),
-        "roc_auc": mean("roc_auc"),
-        "labels": per_label,
-    }
+    parts = [] if folds is None else [folds == fold for fold in np.unique(folds)]
+    return Score(
+        log_loss=float(losses.mean()),
+        log_loss_interval=interval(sample_losses(labels, probabilities)),
+        average_precision=mean([entry.average_precision for entry in per_label.values()]),
+        roc_auc=mean([entry.roc_auc for entry in per_label.values()]),
+        labels=per_label,
+        log_loss_by_fold=[log_loss(labels[rows], probabilities[rows]) for rows in parts],
+    )

@@ -51,7 +51,8 @@ def grow(models: int, loss: Callable[[list[int]], float]) -> list[tuple[list[int
     Returns:
         (subset, loss) of each size 1 … models, at most 30.
     """
-    path, chosen = [], []
+    path: list[tuple[list[int], float]] = []
+    chosen: list[int] = []
     while len(chosen) < min(models, MOST_GROWN):
         options = [sorted([*chosen, i]) for i in range(models) if i not in chosen]
         losses = [loss(option) for option in options]

@@ -1,18 +1,23 @@
 """From collected logits to the ensemble, its metrics and the submission."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from ..data.samples import TRAIN
+from ..config.sections import Ensemble as EnsembleSettings
+from ..data.samples import TRAIN, SampleTable
 from ..data.submission import submission_csv
 from ..errors import InputError
-from ..models.logits import Logits, clipped_logits, logit_table, probabilities_of, stack_oof
-from .blending import METHODS, describe_blend, fit_blend, held_out, named_paths
-from .diagnostics import calibration, correlations, family_gains, replicates, suspects
-from .folds import ALWAYS
+from ..models.logits import Logits, LogitTable, clipped_logits, probabilities_of
+from .blending import METHODS, cross_fitted, fit_blend, with_method
+from .diagnostics import calibration, correlations, family_gains, split_by_replicates, suspects
+from .ensemble import Ensemble, named_paths
+from .folds import ALWAYS, Folds
 from .metrics import frequencies, log_loss, score
+from .replicates import Replicates
+from .run_metrics import Correlations, HeldOut, RunMetrics, Score
 from .selection import average_folds, shrinkage_grid
 
 
@@ -20,124 +25,174 @@ from .selection import average_folds, shrinkage_grid
 class Summary:
     """What fit_ensemble writes: ensemble.json, metrics.json, oof.parquet and nested.parquet (logits), submission.csv."""
 
-    ensemble: dict
-    metrics: dict
-    oof: pa.Table
-    nested: pa.Table
+    ensemble: Ensemble
+    metrics: RunMetrics
+    oof: LogitTable
+    nested: LogitTable
     submission: str
 
 
+@dataclass(frozen=True)
+class Scored:
+    """The samples that validate a fold, and what each model says of them out-of-fold.
+
+    Attributes:
+        ids: sample_ids; labels: names; truth: float32 [n, labels]; fold: int [n].
+        models: names; logits: float32 [models, n, labels]; probabilities: the same as float64.
+        families: of each model; joining: indices of the models that may join the ensemble.
+    """
+
+    ids: list[str]
+    labels: list[str]
+    truth: np.ndarray
+    fold: np.ndarray
+    models: list[str]
+    logits: np.ndarray
+    families: list[str]
+    joining: list[int]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """float64 [models, n, labels]."""
+        return probabilities_of(self.logits)
+
+    @property
+    def joined(self) -> list[str]:
+        """Names of the models that may join the ensemble."""
+        return [self.models[index] for index in self.joining]
+
+
 def summarize(
-    samples: pa.Table,
-    facts: dict,
-    folds: dict[str, int],
-    similar: pa.Table,
+    samples: SampleTable,
+    folds: Folds,
+    similar: Replicates,
     oof: Logits,
     test: Logits,
     families: dict[str, str],
-    settings: dict,
+    settings: EnsembleSettings,
 ) -> Summary:
-    """Scores each model, fits the ensemble and predicts (METHOD, Ensemble).
-
-    Args:
-        samples, facts: samples.parquet; folds: sample_id → fold; similar: replicates.parquet.
-        oof, test: collected logits; families: model → its family; settings: the config's ``ensemble``.
-    """
-    labels = facts["labels"]
-    order = samples["sample_id"].to_pylist()
-    truth = np.column_stack([samples[label].to_numpy() for label in labels])
-    fold = np.array([folds.get(sample, ALWAYS - 1) for sample in order])
-    scored, always = fold > ALWAYS, fold == ALWAYS
-    ids = [sample for sample, use in zip(order, scored, strict=True) if use]
-    y, fold = truth[scored], fold[scored]
-    logits = stack_oof(oof, ids, folds)
-    probabilities = probabilities_of(logits)
-
-    similarity = dict(zip(similar["sample_id"].to_pylist(), similar["similarity"].to_pylist(), strict=True))
-    names, clip = oof.models, settings["clip"]
-    joining = [index for index, name in enumerate(names) if name not in settings["without"]]
-    joined = [names[index] for index in joining]
-    shrinkages = shrinkage_grid(settings["shrinkages"], *settings["shrinkage_range"])
-    theirs = probabilities[joining]
-    method, blend = fit_blend(y, theirs, fold, settings, shrinkages)
-    blended = blend(theirs, clip)
-    nested = held_out(y, theirs, fold, settings, shrinkages)
-    alone = {one: held_out(y, theirs, fold, {**settings, "method": one}, shrinkages) for one in METHODS}
-
-    def scores(predicted: np.ndarray) -> dict:
-        by_fold = [log_loss(y[fold == k], predicted[fold == k]) for k in np.unique(fold)]
-        return {**score(y, predicted, labels), "log_loss_by_fold": by_fold}
-
-    metrics = {
-        "samples": len(ids),
-        "note": "ensemble is optimistic: it was chosen and fitted on the labels that it is scored on; "
-        "ensemble_nested does so on the other folds. A model's epoch is chosen on its validation fold in both.",
-        "baseline": scores(frequencies(y, fold, truth[always])),
-        "models": {name: scores(probabilities[index]) for index, name in enumerate(names)},
-        "ensemble": scores(blended),
-        "ensemble_nested": scores(nested),
-        "methods_nested": {one: log_loss(y, predicted) for one, predicted in alone.items()},
-        "families": family_gains(
-            y, theirs, fold, [families[name] for name in joined], {**settings, "method": method}, shrinkages
+    """Scores each model, fits the ensemble and predicts (METHOD, Ensemble). ``families``: model → its family."""
+    scored = _scored(samples, folds, oof, families, settings)
+    shrinkages = shrinkage_grid(settings.shrinkages, *settings.shrinkage_range)
+    candidates = scored.truth, scored.probabilities[scored.joining]
+    method, blend = fit_blend(*candidates, scored.fold, settings, shrinkages)
+    blended = blend(candidates[1], settings.clip)
+    nested = cross_fitted(*candidates, scored.fold, settings, shrinkages)
+    tested, per_model = average_test(test, scored.models)
+    answers = blend(per_model[scored.joining], settings.clip)
+    always = samples.truth[folds.of_rows(samples.ids) == ALWAYS]
+    fitted = with_method(settings, method)
+    near = dict(zip(similar.ids, similar.near_identical, strict=True))
+    metrics = RunMetrics(
+        samples=len(scored.ids),
+        baseline=_score(scored, frequencies(scored.truth, scored.fold, always)),
+        models={name: _score(scored, p) for name, p in zip(scored.models, scored.probabilities, strict=True)},
+        ensemble=_score(scored, blended),
+        ensemble_nested=_score(scored, nested),
+        methods_nested=_by_method(scored, settings, shrinkages),
+        families=family_gains(*candidates, scored.fold, _joined_families(scored), fitted, shrinkages),
+        walks=named_paths(METHODS["select"](*candidates, settings, shrinkages).facts["paths"], scored.joined),
+        correlations=Correlations(models=scored.models, logits=correlations(scored.logits)),
+        replicates=split_by_replicates(
+            scored.truth,
+            nested,
+            dict(zip(scored.models, scored.probabilities, strict=True)),
+            np.array([near[sample] for sample in scored.ids]),
         ),
-        "walks": named_paths(METHODS["select"](y, theirs, settings, shrinkages).facts["paths"], joined),
-        "correlations": {"models": names, "logits": correlations(logits)},
-        "replicates": replicates(
-            y,
-            {"ensemble (nested)": nested, **dict(zip(names, probabilities, strict=True))},
-            np.array([similarity[sample] for sample in ids]),
-        ),
-        "calibration": calibration(y, nested, labels),
-        "suspects": suspects(y, theirs, ids, labels),
-    }
-    tested, per_model = average_test(test, names)
-    answers = blend(per_model[joining], clip)
-    splits = samples["split"].to_pylist()
-    place_of = {sample: place for place, sample in enumerate(tested)}
-    unseen = [sample in place_of and sample not in folds for sample in order] & ~np.isnan(truth).any(axis=1)
-    metrics["held_out"] = {}
-    for split in sorted(set(splits) - {TRAIN}):
-        rows = [row for row in np.flatnonzero(unseen) if splits[row] == split]
-        if rows:
-            places, known = [place_of[order[row]] for row in rows], truth[rows]
-            parts = {"ensemble": answers, **dict(zip(names, per_model, strict=True))}
-            scored_there = {name: score(known, part[places], labels) for name, part in parts.items()}
-            metrics["held_out"][split] = {"samples": len(places), **scored_there}
-    table, nested_table = (
-        logit_table(ids, labels, clipped_logits(predicted, np.finfo(np.float32).eps).astype(np.float32))
-        for predicted in (blended, nested)
+        calibration=calibration(scored.truth, nested, scored.labels),
+        suspects=suspects(*candidates, scored.ids, scored.labels),
+        held_out=_held_out(samples, folds, tested, answers, dict(zip(scored.models, per_model, strict=True))),
     )
-    submission = submission_csv(facts, dict(zip(tested, answers, strict=True)))
-    return Summary(describe_blend(method, blend, joined, labels, clip), metrics, table, nested_table, submission)
+    return Summary(
+        ensemble=Ensemble.of(method, blend, scored.joined, scored.labels, settings.clip),
+        metrics=metrics,
+        oof=_answers(scored, blended, "ensemble"),
+        nested=_answers(scored, nested, "ensemble (nested)"),
+        submission=submission_csv(samples, dict(zip(tested, answers, strict=True))),
+    )
 
 
-def nested_answers(
-    samples: pa.Table, nested: pa.Table, labels: list[str]
-) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """The scored samples of nested.parquet: their sample_ids, int rows of samples.parquet, labels and probabilities.
+def _scored(
+    samples: SampleTable, folds: Folds, oof: Logits, families: dict[str, str], settings: EnsembleSettings
+) -> Scored:
+    fold = folds.of_rows(samples.ids)
+    rows = np.flatnonzero(fold > ALWAYS)
+    ids = [samples.ids[row] for row in rows]
+    return Scored(
+        ids=ids,
+        labels=samples.labels,
+        truth=samples.truth[rows],
+        fold=fold[rows],
+        models=oof.models,
+        logits=oof.out_of_fold(ids, folds.of),
+        families=[families[name] for name in oof.models],
+        joining=[index for index, name in enumerate(oof.models) if name not in settings.without],
+    )
 
-    Returns:
-        the last two are [n, labels], float32 and float64.
-    """
-    row_of = {sample: row for row, sample in enumerate(samples["sample_id"].to_pylist())}
-    ids = nested["sample_id"].to_pylist()
-    rows = np.array([row_of[sample] for sample in ids])
-    truth = np.column_stack([samples[label].to_numpy()[rows] for label in labels])
-    return ids, rows, truth, probabilities_of(np.column_stack([nested[label].to_numpy() for label in labels]))
+
+def _score(scored: Scored, probabilities: np.ndarray) -> Score:
+    return score(scored.truth, probabilities, scored.labels, scored.fold)
 
 
-def average_test(test: Logits, names: list[str]) -> tuple[list[str], np.ndarray]:
+def _joined_families(scored: Scored) -> list[str]:
+    return [scored.families[index] for index in scored.joining]
+
+
+def _by_method(scored: Scored, settings: EnsembleSettings, shrinkages: np.ndarray) -> dict[str, float]:
+    """The nested log loss of each way of blending by itself."""
+    candidates = scored.truth, scored.probabilities[scored.joining], scored.fold
+    return {
+        one: log_loss(scored.truth, cross_fitted(*candidates, with_method(settings, one), shrinkages)) for one in METHODS
+    }
+
+
+def _held_out(
+    samples: SampleTable, folds: Folds, tested: list[str], answers: np.ndarray, models: dict[str, np.ndarray]
+) -> dict[str, HeldOut]:
+    """Scores of labelled samples that took no part in anything, by split. Probabilities are of the tested samples."""
+    place_of = {sample: place for place, sample in enumerate(tested)}
+    unseen = [sample in place_of and sample not in folds.of for sample in samples.ids] & samples.labelled
+    result = {}
+    for split in sorted(set(samples.splits) - {TRAIN}):
+        rows = np.flatnonzero(unseen & samples.of_split(split))
+        if len(rows):
+            places, known = [place_of[samples.ids[row]] for row in rows], samples.truth[rows]
+            result[split] = HeldOut(
+                samples=len(rows),
+                ensemble=score(known, answers[places], samples.labels),
+                models={name: score(known, p[places], samples.labels) for name, p in models.items()},
+            )
+    return result
+
+
+def _answers(scored: Scored, probabilities: np.ndarray, model: str) -> LogitTable:
+    """Probabilities as a table of logits."""
+    logits = clipped_logits(probabilities, float(np.finfo(np.float32).eps)).astype(np.float32)
+    return LogitTable(scored.ids, scored.labels, logits, {"labels": scored.labels, "model": model})
+
+
+def average_test(test: Logits, names: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Samples outside the folds: (sample_ids, probabilities [models, samples, labels], averaged over folds).
 
     Raises InputError: folds or models that predicted different samples.
     """
-    per_model, order = [], None
+    per_model: list[Any] = []
+    order: list[list[str]] | None = None
     for name in names:
-        rows = test.model == name
-        parts = [(test.ids[rows & (test.fold == k)], test.values[rows & (test.fold == k)]) for k in np.unique(test.fold)]
-        order = order or [list(ids) for ids, _ in parts[:1]]
-        if any([list(ids)] != order for ids, _ in parts):
+        parts = test.by_fold(name)
+        order = order or [ids for ids, _ in parts[:1]]
+        if any([ids] != order for ids, _ in parts):
             raise InputError(f"model {name}: its folds, or other models, predicted different test samples")
         per_model.append(average_folds(np.stack([values for _, values in parts])) if parts else [])
     ids = order[0] if order else []
-    return ids, np.reshape(per_model, (len(names), len(ids), test.values.shape[1]))
+    return ids, np.asarray(per_model).reshape(len(names), len(ids), test.values.shape[1])
+
+
+def nested_answers(samples: SampleTable, nested: LogitTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The scored samples of nested.parquet: int rows of samples.parquet, labels and probabilities.
+
+    Returns:
+        the last two are [n, labels], float32 and float64.
+    """
+    rows = np.array([samples.row_of[sample] for sample in nested.ids], dtype=np.int64)
+    return rows, samples.truth[rows], nested.probabilities

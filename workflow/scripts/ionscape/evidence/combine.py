@@ -1,6 +1,6 @@
 """Which ions at what time speak for an answer: each model's evidence, put together as the ensemble weighs the models."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,7 @@ def shares(values: np.ndarray) -> np.ndarray:
 def explain(
     pairs: Sequence[tuple[int, int]],
     members: dict[str, Folds],
-    weights: dict[str, Sequence[float]],
+    weights: Mapping[str, Sequence[float]],
     shape: tuple[int, int],
     progress: Callable[[int, int], None],
 ) -> list[Reason]:

@@ -13,7 +13,7 @@ FORMATS = {
     "logits": (2, "train_fold / collect_logits"),
     "model": (1, "train_fold"),
     "ensemble": (1, "fit_ensemble"),
-    "metrics": (3, "fit_ensemble"),
+    "metrics": (4, "fit_ensemble"),
     "history": (3, "train_fold"),
     "checkpoint": (2, "train_fold"),
     "evidence": (2, "explain"),

@@ -1,12 +1,13 @@
 """Replicates that nobody declared: runs whose images are nearly the same."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from .features import band_maxima
+from .store import stream_images
 
 #: What is compared: the maxima of this many bands of the x axis, of rows smoothed over this many bins on either side,
 #: their fourth roots, so that faint ions count too.
@@ -28,6 +29,14 @@ def fingerprints(images: np.ndarray) -> np.ndarray:
     bands = band_maxima(images, 0.0, SMOOTHING, BANDS)
     rooted = bands.reshape(len(images), bands.shape[1] * bands.shape[2]) ** (1 / ROOT)
     return rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def fingerprints_of(paths: Iterable[str], wanted: Collection[str]) -> np.ndarray:
+    """The :func:`fingerprints` of some samples' images, of these shards, in the shards' order."""
+    parts = [
+        fingerprints(images[[sample in wanted for sample in ids]]) for path in paths for ids, images in stream_images(path)
+    ]
+    return np.concatenate(parts)
 
 
 def together(groups: Sequence[str], prints: np.ndarray, least: float) -> list[str]:

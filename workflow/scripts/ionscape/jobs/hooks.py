@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+    from types import TracebackType
 
 
 def report_import_errors() -> None:
@@ -22,7 +23,7 @@ def report_import_errors() -> None:
         sys.excepthook = _print_import_error
 
 
-def _print_import_error(kind: type[BaseException], error: BaseException, trace) -> None:
+def _print_import_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     import traceback
 
     job = sys.modules["__main__"].snakemake
@@ -41,7 +42,7 @@ def report_ctrl_c() -> None:
     sys.excepthook = _print_ctrl_c
 
 
-def _print_ctrl_c(kind: type[BaseException], error: BaseException, trace) -> None:
+def _print_ctrl_c(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if kind is KeyboardInterrupt:
         print("Ctrl-C: stopped before a job was started", file=sys.stderr)
     else:

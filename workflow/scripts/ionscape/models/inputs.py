@@ -1,11 +1,10 @@
 """What a model is fitted on and asked with."""
 
 import numpy as np
-import pyarrow as pa
 
 from ..config.model_settings import ModelSettings
 from ..config.sections import Features
-from ..data.samples import Samples
+from ..data.samples import Samples, SampleTable
 from ..errors import InputError
 from ..files.artifact import read_table
 from ..files.vectors import vectors
@@ -37,14 +36,12 @@ def inputs_of(images: np.ndarray, settings: ModelSettings, features: Features) -
     return np.hstack([groups[name] for name in settings.input_features])
 
 
-def load_samples(table: pa.Table, labels: list[str], ids: list[str], inputs: np.ndarray) -> tuple[Samples, np.ndarray]:
-    """samples.parquet joined with inputs: all samples, and bool [n] which of them are to be predicted.
+def with_inputs(table: SampleTable, ids: list[str], inputs: np.ndarray) -> Samples:
+    """All samples, joined with what a model is fitted on.
 
     Raises:
         InputError: the inputs are of other samples, or in another order.
     """
-    if table["sample_id"].to_pylist() != ids:
+    if table.ids != ids:
         raise InputError("the images or features are not of the samples in samples.parquet; make them again")
-    y = np.column_stack([table[label].to_numpy().astype(np.float32) for label in labels])
-    samples = Samples(ids, inputs, table["side"].to_numpy().astype(np.int64), y)
-    return samples, table["predict"].to_numpy()
+    return Samples(ids, inputs, table.side, table.truth)

@@ -1,12 +1,16 @@
 """Logits: a model's own, and those of all models together."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 from scipy.special import expit, logit
 
 from ..errors import InputError
+from ..files.artifact import read_table, write_table
 
 #: Probabilities are kept this far from 0 and 1 where a logarithm is taken; float32 cannot tell closer ones apart.
 EPSILON = 1e-7
@@ -22,58 +26,105 @@ def clipped_logits(probabilities: np.ndarray, clip: float) -> np.ndarray:
     return logit(np.clip(probabilities, clip, 1 - clip))
 
 
-def logit_table(ids: list[str], labels: list[str], logits: np.ndarray) -> pa.Table:
-    """``sample_id`` and a float32 column a label."""
-    columns = [pa.array(ids, pa.string()), *(pa.array(column, pa.float32()) for column in logits.T)]
-    return pa.Table.from_arrays(columns, ["sample_id", *labels])
+@dataclass(frozen=True)
+class LogitTable:
+    """Logits of samples, by one fold of a model or by an ensemble (oof.parquet, test.parquet, nested.parquet).
 
+    Attributes:
+        ids: sample_ids, in the order of samples.parquet; labels: names; values: float32 [n, labels].
+        facts: whose they are: ``model``, and of a fold ``fold``, ``seed``, ``config_hash``, ``best_epoch``, ``log_loss``.
+    """
 
-def collect_logits(parts: list[tuple[pa.Table, dict]]) -> pa.Table:
-    """Logit tables of (model, fold) as one: ``model, fold, sample_id, <label> …``, in the order given."""
-    tables = []
-    for table, facts in parts:
-        model = pa.array([facts["model"]] * len(table), pa.string())
-        fold = pa.array([facts["fold"]] * len(table), pa.int32())
-        tables.append(table.add_column(0, "fold", fold).add_column(0, "model", model))
-    return pa.concat_tables([table.replace_schema_metadata() for table in tables])
+    ids: list[str]
+    labels: list[str]
+    values: np.ndarray
+    facts: dict[str, Any]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """float64 [n, labels]."""
+        return probabilities_of(self.values)
+
+    def write(self, path: str | Path) -> None:
+        """Writes a Parquet file: ``sample_id`` and a float32 column a label."""
+        columns = [pa.array(self.ids, pa.string()), *(pa.array(column, pa.float32()) for column in self.values.T)]
+        write_table(pa.Table.from_arrays(columns, ["sample_id", *self.labels]), path, "logits", **self.facts)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
+        table, facts = read_table(path, "logits")
+        known = {key: value for key, value in facts.items() if key not in ("format", "version")}
+        ids, *values = (table[name] for name in table.column_names)
+        return cls(ids.to_pylist(), table.column_names[1:], np.column_stack([v.to_numpy() for v in values]), known)
 
 
 @dataclass(frozen=True)
 class Logits:
-    """Collected logits: one row a (model, fold, sample).
+    """Logits of all models and folds (logits/oof.parquet, logits/test.parquet): one row a (model, fold, sample).
 
     Attributes:
-        model, fold, ids: [rows]; values: float32 [rows, labels]; models: names, in order of appearance.
+        model, fold, ids: [rows]; labels: names; values: float32 [rows, labels]; models: names, in order of appearance.
     """
 
     model: np.ndarray
     fold: np.ndarray
     ids: np.ndarray
+    labels: list[str]
     values: np.ndarray
     models: list[str]
 
     @classmethod
-    def read(cls, table: pa.Table, labels: list[str]) -> "Logits":
-        """From the table of collect_logits."""
+    def collected(cls, parts: Sequence[LogitTable]) -> Self:
+        """Those of models' folds, in the order given."""
+        sizes = [len(part.ids) for part in parts]
+        models = [part.facts["model"] for part in parts]
+        ids = [sample for part in parts for sample in part.ids]
+        values = np.concatenate([part.values for part in parts])
+        folds = np.repeat([part.facts["fold"] for part in parts], sizes)
+        return cls(np.repeat(models, sizes), folds, np.array(ids), parts[0].labels, values, list(dict.fromkeys(models)))
+
+    def write(self, path: str | Path) -> None:
+        """Writes a Parquet file: ``model``, ``fold``, ``sample_id`` and a float32 column a label."""
+        names = ["model", "fold", "sample_id", *self.labels]
+        columns = [
+            pa.array(self.model.tolist(), pa.string()),
+            pa.array(self.fold, pa.int32()),
+            pa.array(self.ids.tolist(), pa.string()),
+            *(pa.array(column, pa.float32()) for column in self.values.T),
+        ]
+        write_table(pa.Table.from_arrays(columns, names), path, "logits", labels=self.labels)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
+        table, facts = read_table(path, "logits")
         model, fold, ids = (np.array(table[name].to_pylist()) for name in ("model", "fold", "sample_id"))
-        values = np.column_stack([table[label].to_numpy() for label in labels])
-        return cls(model, fold, ids, values, list(dict.fromkeys(model)))
+        values = np.column_stack([table[label].to_numpy() for label in facts["labels"]])
+        return cls(model, fold, ids, facts["labels"], values, list(dict.fromkeys(model)))
 
+    def out_of_fold(self, ids: list[str], fold_of: Mapping[str, int]) -> np.ndarray:
+        """Each model's in one order: float32 [models, samples, labels].
 
-def stack_oof(oof: Logits, ids: list[str], fold_of: dict[str, int]) -> np.ndarray:
-    """Each model's out-of-fold logits in one order: float32 [models, samples, labels].
+        Raises:
+            InputError: a sample is missing, or its logits come from a fold that it does not validate.
+        """
+        row_of = {sample: row for row, sample in enumerate(ids)}
+        stacked = np.full((len(self.models), len(ids), self.values.shape[1]), np.nan, dtype=np.float32)
+        for index, name in enumerate(self.models):
+            rows = np.flatnonzero(self.model == name)
+            for sample, fold in zip(self.ids[rows], self.fold[rows], strict=True):
+                if fold_of.get(sample) != fold:
+                    found = f"scored in fold {fold}, belongs to {fold_of.get(sample)}"
+                    raise InputError(f"model {name}, sample {sample}: {found}")
+            stacked[index, [row_of[sample] for sample in self.ids[rows]]] = self.values[rows]
+            if np.isnan(stacked[index]).any():
+                raise InputError(f"model {name}: some samples have no out-of-fold logits, or they are not numbers")
+        return stacked
 
-    Raises:
-        InputError: a sample is missing, or its logits come from a fold that it does not validate.
-    """
-    row_of = {sample: row for row, sample in enumerate(ids)}
-    stacked = np.full((len(oof.models), len(ids), oof.values.shape[1]), np.nan, dtype=np.float32)
-    for index, name in enumerate(oof.models):
-        rows = np.flatnonzero(oof.model == name)
-        for sample, fold in zip(oof.ids[rows], oof.fold[rows], strict=True):
-            if fold_of.get(sample) != fold:
-                raise InputError(f"model {name}, sample {sample}: scored in fold {fold}, belongs to {fold_of.get(sample)}")
-        stacked[index, [row_of[sample] for sample in oof.ids[rows]]] = oof.values[rows]
-        if np.isnan(stacked[index]).any():
-            raise InputError(f"model {name}: some samples have no out-of-fold logits, or they are not numbers")
-    return stacked
+    def by_fold(self, name: str) -> list[tuple[list[str], np.ndarray]]:
+        """Of a model, each fold's sample_ids and float32 [samples, labels]; nothing without samples."""
+        rows = self.model == name
+        return [
+            (self.ids[rows & (self.fold == k)].tolist(), self.values[rows & (self.fold == k)]) for k in np.unique(self.fold)
+        ]

@@ -47,7 +47,7 @@ class NeuralModel(FittedModel):
         """A network on the CPU. ``fresh``: as training starts; else its weights are about to be loaded."""
 
     @classmethod
-    def fit(cls, training: Samples, validation: Samples, settings: NetworkSettings, context: FitContext) -> Self:
+    def fit(cls, training: Samples, validation: Samples, settings: Any, context: FitContext) -> Self:
         """Trains on one device (METHOD, Training); deterministic on the same machine with as many threads.
 
         Out of memory, it trains once more, from its checkpoint if there is one, with activations recomputed.

@@ -1,13 +1,16 @@
 """The scored samples, as their pages show them."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-import pyarrow as pa
 
+from ..data.samples import SampleTable
+from ..evaluation.ensemble import Ensemble
+from ..evaluation.folds import Folds
 from ..evaluation.summary import nested_answers
 from ..evidence.combine import Reason
-from ..models.logits import Logits, probabilities_of, stack_oof
+from ..models.logits import Logits, LogitTable, probabilities_of
 from .sample_page import SamplePage
 
 
@@ -34,30 +37,31 @@ class Answered:
 
     @classmethod
     def of_tables(
-        cls,
-        samples: pa.Table,
-        labels: list[str],
-        folds: dict[str, int],
-        members: list[str],
-        nested: pa.Table,
-        oof: pa.Table,
-        about: dict,
-    ) -> "Answered":
+        cls, samples: SampleTable, folds: Folds, ensemble: Ensemble, nested: LogitTable, oof: Logits, about: dict
+    ) -> Self:
         """The samples of nested.parquet, with its probabilities and, out of oof.parquet, those of each member.
 
         Args:
-            folds: sample_id → fold; members: of the ensemble; about: the facts of an image file.
+            about: the facts of an image file.
 
         Raises:
             InputError: a sample is missing, or its logits come from a fold that it does not validate.
         """
-        ids, rows, truth, probabilities = nested_answers(samples, nested, labels)
-        logits = Logits.read(oof, labels)
-        chosen = [logits.models.index(name) for name in members]
-        per_model = probabilities_of(stack_oof(logits, ids, folds))[chosen]
-        fold, side = np.array([folds[sample] for sample in ids]), samples["side"].to_numpy()[rows].astype(np.int64)
-        axis = about["axis"], about["axis_range"]
-        return cls(ids, fold, side, labels, members, truth, probabilities, per_model, *axis)
+        rows, truth, probabilities = nested_answers(samples, nested)
+        chosen = [oof.models.index(name) for name in ensemble.members]
+        per_model = probabilities_of(oof.out_of_fold(nested.ids, folds.of))[chosen]
+        return cls(
+            ids=nested.ids,
+            fold=folds.of_rows(nested.ids),
+            side=samples.side[rows],
+            labels=samples.labels,
+            members=ensemble.members,
+            truth=truth,
+            probabilities=probabilities,
+            per_model=per_model,
+            axis=about["axis"],
+            limits=about["axis_range"],
+        )
 
     def pages(
         self, chosen: dict[int, int | None], images: np.ndarray, place: np.ndarray, reasons: dict[tuple[int, int], Reason]

@@ -3,7 +3,6 @@
 from html import escape
 
 import numpy as np
-import pyarrow.compute as pc
 
 from ..data.check import Checked, Layout
 from .html import document, table
@@ -15,30 +14,27 @@ LISTED = 30
 def check_page(checked: Checked, layout: Layout) -> str:
     """The page of what is in a data set and what is odd about it, as HTML."""
     samples, runs = checked.samples, checked.runs
-    splits = [entry.as_py() for entry in pc.unique(samples["split"])]
-    first = checked.labels[0]
     counts = []
-    for split in splits:
-        part = samples.filter(pc.equal(samples["split"], split))
-        labelled = len(part) - part[first].null_count
-        counts.append([split, len(part), labelled, pc.sum(part["side"]).as_py(), f"{pc.sum(part['n_rows']).as_py():,}"])
+    for split in dict.fromkeys(samples.splits):
+        rows = samples.of_split(split)
+        labelled = int((rows & samples.labelled).sum())
+        counts.append([split, int(rows.sum()), labelled, int(samples.side[rows].sum()), f"{samples.rows[rows].sum():,}"])
     positives = []
-    for label in checked.labels:
-        n = int(pc.sum(samples[label]).as_py() or 0)
-        share = n / max(1, len(samples) - samples[label].null_count)
+    for label, values in zip(samples.labels, samples.truth.T, strict=True):
+        n = int(np.nansum(values))
+        share = n / max(1, int(samples.labelled.sum()))
         bar = f'<span class="bar" style="width:{share * 20:.2f}rem"></span>'
         positives.append([escape(label), n, f"{share:.1%}", bar])
 
-    ids = samples["sample_id"].to_pylist()
     findings = []
     for name, what in FINDINGS.items():
         values = np.array([getattr(run, name) for run in runs])
         if values.any():
-            worst = ids[int(values.argmax())]
+            worst = samples.ids[int(values.argmax())]
             findings.append([what, int((values > 0).sum()), f"{values.sum():,}", f"{worst} ({values.max():,})"])
     low, high = np.array([(run.axis_low, run.axis_high) for run in runs]).T
     facts = [
-        ["rows a run", *_spread(samples["n_rows"].to_numpy())],
+        ["rows a run", *_spread(samples.rows)],
         [f"first {layout.columns['axis']}", *_spread(low)],
         [f"last {layout.columns['axis']}", *_spread(high)],
     ]

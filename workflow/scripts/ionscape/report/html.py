@@ -16,6 +16,24 @@ td:has(.bar), td:has(.scale) { text-align: left } .bar { background: #4477aa; he
 """
 
 
+#: Sorts a table by the column whose head is clicked, numbers as numbers; a second click turns the order.
+SORT = """<script>
+for (const head of document.querySelectorAll("th")) {
+  head.classList.add("sortable"); head.title = "sort";
+  head.addEventListener("click", () => {
+    const table = head.closest("table"), at = [...head.parentNode.children].indexOf(head);
+    const turned = head.dataset.turned = head.dataset.turned === "1" ? "0" : "1";
+    const key = row => { const text = row.children[at].textContent, n = parseFloat(text); return isNaN(n) ? text : n; };
+    const rows = [...table.querySelectorAll("tr")].slice(1).sort((a, b) => {
+      const x = key(a), y = key(b), both = typeof x === typeof y;
+      return (both ? (x < y ? -1 : x > y ? 1 : 0) : typeof x === "number" ? -1 : 1) * (turned === "1" ? 1 : -1);
+    });
+    rows.forEach(row => row.parentNode.appendChild(row));
+  });
+}
+</script>"""
+
+
 def document(title: str, body: str) -> str:
     """A whole page; the title is text, the body is HTML."""
     title = escape(title)
@@ -37,4 +55,5 @@ def table(header: list[str], rows: list[list], raw: bool = False) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
+    """A number of a table, or an empty cell."""
     return "" if value is None else f"{value:.{digits}f}"

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from ..files.artifact import read_json
+from ..evaluation.run_metrics import RunMetrics
 
 
 def run_lines(results: Path, given: str) -> str:
@@ -12,13 +12,13 @@ def run_lines(results: Path, given: str) -> str:
     Args:
         results: ``results/{run}``; given: what names its configuration on the command line, `` --configfile FILE``.
     """
-    metrics = read_json(results / "ensemble" / "metrics.json", "metrics")
-    nested, base = metrics["ensemble_nested"], metrics["baseline"]["log_loss"]
-    low, high = nested["log_loss_interval"]
-    best, entry = min(metrics["models"].items(), key=lambda item: item[1]["log_loss"])
+    metrics = RunMetrics.read(results / "ensemble" / "metrics.json")
+    loss, base = metrics.ensemble_nested.log_loss, metrics.baseline.log_loss
+    low, high = metrics.ensemble_nested.log_loss_interval
+    best, entry = min(metrics.models.items(), key=lambda item: item[1].log_loss)
     return (
-        f"Result:  log loss {nested['log_loss']:.4f} (95 %: {low:.4f}–{high:.4f}), {nested['log_loss'] / base:.2f} of "
-        f"constant frequencies'; best single model: {best}, {entry['log_loss']:.4f}\n"
+        f"Result:  log loss {loss:.4f} (95 %: {low:.4f}–{high:.4f}), {loss / base:.2f} of "
+        f"constant frequencies'; best single model: {best}, {entry.log_loss:.4f}\n"
         f"Look at: snakemake --report report.html{given}   (one page with everything), {results}/ensemble/leaderboard.txt\n"
         f"Next:    snakemake export{given}, then: snakemake predict --config model={results}/export new=FOLDER-OR-FILES"
     )

@@ -1,7 +1,6 @@
 """The page of all trainings."""
 
-from .html import document, number, table
-from .leaderboard import SORT
+from .html import SORT, document, number, table
 
 
 def trainings_page(rows: list[dict]) -> str:

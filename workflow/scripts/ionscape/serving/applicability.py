@@ -1,7 +1,6 @@
 """Whether a new run looks like those that a model knows."""
 
 import numpy as np
-import pyarrow as pa
 
 from ..data.run_facts import RunFacts
 
@@ -20,14 +19,15 @@ COMPARED = {
 COMPARED_AXIS = {"axis_low": ("start of the x axis", False, 0.0), "axis_high": ("end of the x axis", False, 0.0)}
 
 
-def known_ranges(table: pa.Table, side: np.ndarray, axis: bool) -> dict[str, dict[str, list[float]]]:
+def known_ranges(runs: dict[str, np.ndarray], side: np.ndarray, axis: bool) -> dict[str, dict[str, list[float]]]:
     """Smallest and largest value of each compared fact over the runs of each side flag: "0" or "1" → fact → [low, high].
 
     Args:
-        table: rows of :func:`facts_table`; side: of each, 0 or 1; axis: whether the ends of the axis are compared.
+        runs: fact → its value of each run (:func:`.run_facts.read_facts`); side: of each, 0 or 1; axis: whether the ends of
+            the axis are compared.
     """
     facts = COMPARED | COMPARED_AXIS if axis else COMPARED
-    values = {name: table[name].to_numpy() for name in facts}
+    values = {name: runs[name] for name in facts}
     return {
         str(flag): {name: [float(f(of[side == flag])) for f in (np.min, np.max)] for name, of in values.items()}
         for flag in np.unique(side).tolist()

@@ -2,18 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config.grid import Grid
 from ..errors import InputError, InputErrors
-from ..files.artifact import read_json, write_json
+from ..evaluation.ensemble import Ensemble
+from ..files.artifact import read_json
 from ..files.atomic import atomic_folder, write_text
 from ..files.paths import require_regular_file, resolve_inside
 from ..files.versions import FORMATS
 from ..models.saved import FACTS, WEIGHTS, sha256
-from .manifest import strange_facts, strange_model
+from .manifest import Manifest, strange_ensemble, strange_manifest, strange_model
 
 #: What a fitted model is made of.
 MODEL_FILES = (WEIGHTS, FACTS)
@@ -24,23 +24,12 @@ class Exported:
     """An exported ensemble.
 
     Attributes:
-        folder: where it is.
-        facts: its model.json: ``run``, ``labels``, ``columns``, ``grid``, ``side``, ``features``, ``known`` (ranges of the
-            training runs, by side flag), ``trained_on`` (how many they are), ``members`` (model → its folds), ``files``
-            (path → SHA-256).
-        ensemble: its ensemble.json: ``members``, ``weights``, ``bias``, ``clip``.
+        folder: where it is; manifest: its model.json; ensemble: its ensemble.json.
     """
 
     folder: Path
-    facts: dict
-    ensemble: dict
-
-    @property
-    def grid(self) -> Grid:
-        """The cells of its images."""
-        grid = self.facts["grid"]
-        limits = tuple(grid["limits"]) if grid["limits"] else None
-        return Grid(**{**grid, "drop_masses": tuple(grid["drop_masses"]), "limits": limits})
+    manifest: Manifest
+    ensemble: Ensemble
 
     def model(self, name: str, fold: int) -> Path:
         """The folder of a member's fold."""
@@ -49,22 +38,19 @@ class Exported:
 
 def export_ensemble(
     models: Path,
-    ensemble: dict,
-    facts: dict,
+    ensemble: Ensemble,
+    manifest: Manifest,
     card: str,
-    target: Path,
-    folds: Iterable[int],
+    target: str | Path,
     progress: Callable[[int, int], None],
 ) -> None:
     """Writes the folder, whole or not at all.
 
     Args:
-        models: ``results/{run}/models``; ensemble: ensemble.json; folds: that every model was trained on.
-        facts: of model.json but ``members`` and ``files``; card: text of README.md.
+        models: ``results/{run}/models``; manifest: but for its ``files``, which are listed here; card: text of README.md.
         progress: called with (files written, files).
     """
-    folds = list(folds)
-    copied = [(name, fold, file) for name in ensemble["members"] for fold in folds for file in MODEL_FILES]
+    copied = [(name, fold, file) for name, folds in manifest.members.items() for fold in folds for file in MODEL_FILES]
     digests = {}
     with atomic_folder(target) as folder:
         for done, (name, fold, file) in enumerate(copied, start=1):
@@ -73,10 +59,9 @@ def export_ensemble(
             shutil.copyfile(models / name / f"fold{fold}" / file, folder / place)
             digests[place.as_posix()] = sha256(folder / place)
             progress(done, len(copied))
-        write_json(folder / "ensemble.json", ensemble, "ensemble")
+        ensemble.write(folder / "ensemble.json")
         digests["ensemble.json"] = sha256(folder / "ensemble.json")
-        members = dict.fromkeys(ensemble["members"], folds)
-        write_json(folder / "model.json", {**facts, "members": members, "files": digests}, "export")
+        manifest.model_copy(update={"files": digests}).write(folder / "model.json")
         write_text(folder / "README.md", card)
 
 
@@ -90,15 +75,25 @@ def open_export(folder: str | Path) -> Exported:
     folder = Path(folder)
     if not os.path.isfile(folder / "model.json"):
         raise InputError(f"{folder}: is no exported model, model.json is missing; `snakemake export` makes one")
-    facts, rule = _read(folder, "model.json", "export"), FORMATS["export"][1]
-    ensemble = _read(folder, "ensemble.json", "ensemble")
-    if problems := strange_facts(facts, ensemble):
+    facts = _read(folder, "model.json", "export")
+    if problems := strange_manifest(facts):
         raise InputErrors(f"{folder}: is no exported model that can be used:", problems)
-    exported = Exported(folder, facts, ensemble)
-    listed = set(facts["files"])
+    manifest = Manifest.model_validate({name: facts[name] for name in Manifest.model_fields})
+    ensemble = Ensemble.read(_regular(folder, "ensemble.json"))
+    if problems := strange_ensemble(ensemble, manifest.members, manifest.labels):
+        raise InputErrors(f"{folder}: is no exported model that can be used:", problems)
+    exported = Exported(folder, manifest, ensemble)
+    _check_members(exported)
+    _check_files(folder, manifest.files)
+    return exported
+
+
+def _check_members(exported: Exported) -> None:
+    """Raises InputError: a member's file is not listed, or its model.json is none that we write."""
+    folder, listed = exported.folder, exported.manifest.files
     if "ensemble.json" not in listed:
         raise InputError(f"{folder}/model.json: files has no ensemble.json; copy the exported folder again")
-    for name, folds in facts["members"].items():
+    for name, folds in exported.manifest.members.items():
         for place in (exported.model(name, fold).relative_to(folder) for fold in folds):
             for file in (place / part for part in MODEL_FILES):
                 if file.as_posix() not in listed:
@@ -106,15 +101,23 @@ def open_export(folder: str | Path) -> Exported:
             own = _read(folder, (place / FACTS).as_posix(), "model")
             if problems := strange_model(own, f"{place}/model.json"):
                 raise InputErrors(f"{folder}: is no exported model that can be used:", problems)
-    for name, digest in facts["files"].items():
+
+
+def _check_files(folder: Path, files: dict[str, str]) -> None:
+    """Raises InputError: a file (path → SHA-256) is missing, elsewhere, or not as it was written."""
+    rule = FORMATS["export"][1]
+    for name, digest in files.items():
         path = resolve_inside(folder, name)
         if not os.path.isfile(path):
             raise InputError(f"{path}: is missing; copy the exported folder again, or run rule {rule} again")
         if sha256(path) != digest:
             raise InputError(f"{path}: is not as it was exported (SHA-256 differs); copy the exported folder again")
-    return exported
+
+
+def _regular(folder: Path, name: str) -> Path:
+    """The path of a file of an exported folder, which is in the folder and a file."""
+    return require_regular_file(resolve_inside(folder, name), "the exported model's file")
 
 
 def _read(folder: Path, name: str, kind: str) -> dict:
-    """A JSON file of an exported folder, which is in the folder and a file."""
-    return read_json(require_regular_file(resolve_inside(folder, name), "the exported model's file"), kind)
+    return read_json(_regular(folder, name), kind)

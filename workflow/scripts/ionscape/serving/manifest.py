@@ -1,12 +1,17 @@
-"""Whether an exported folder, which may be anybody's, says what one says, before anything that it names is opened."""
+"""model.json of an exported folder; and whether a folder, which may be anybody's, says what one says."""
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
 from ..config.base import Settings
+from ..config.grid import Grid
 from ..config.messages import problems_of
 from ..config.sections import Features, Name, Range, Side, Unique
+from ..evaluation.ensemble import Ensemble
+from ..files.artifact import write_json
 from ..models.family import families
 from ..models.image.family import backbones
 
@@ -32,8 +37,14 @@ class GridFacts(Settings):
     statistic: Literal["sum", "mean"]
 
 
-class Facts(Settings):
-    """model.json of an exported folder, without its format and version."""
+class Manifest(Settings):
+    """model.json of an exported folder.
+
+    Attributes:
+        run: its name. labels, columns (of a run's file), grid, side, features: as the configuration had them.
+        known: side flag → fact → its range over the training runs (:mod:`.applicability`); trained_on: how many these are.
+        members: model → its folds; files: path → SHA-256.
+    """
 
     run: str
     labels: Annotated[list[Text], Field(min_length=1, max_length=10_000), Unique]
@@ -47,16 +58,18 @@ class Facts(Settings):
         dict[Name, Annotated[list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=1, max_length=1000)]],
         Field(min_length=1, max_length=10_000),
     ]
-    files: Annotated[dict[str, str], Field(min_length=1, max_length=100_000)]
+    files: Annotated[dict[str, str], Field(max_length=100_000)] = Field({})
 
+    @property
+    def cells(self) -> Grid:
+        """The cells of its images."""
+        grid = self.grid
+        limits = (grid.limits[0], grid.limits[1]) if grid.limits else None
+        return Grid(grid.masses, grid.times, tuple(grid.drop_masses), limits, grid.statistic)
 
-class BlendFacts(Settings):
-    """What of ensemble.json an answer needs."""
-
-    members: Annotated[list[str], Field(min_length=1), Unique]
-    weights: dict[str, dict[str, float]]
-    bias: dict[str, float]
-    clip: float = Field(gt=0, lt=0.5)
+    def write(self, path: Path) -> None:
+        """Writes model.json."""
+        write_json(path, self.model_dump(), "export")
 
 
 class ModelFacts(Settings):
@@ -76,29 +89,32 @@ def _checked(settings: type[Settings], facts: dict, where: str, known_only: bool
     return []
 
 
-def strange_facts(facts: dict, ensemble: dict) -> list[str]:
-    """What of model.json and ensemble.json is not as we write them, a line each; sizes have the configuration's bounds.
-
-    Args:
-        facts: model.json, of our format and version; ensemble: ensemble.json.
-    """
-    if problems := [*_checked(Facts, facts, "model.json"), *_checked(BlendFacts, ensemble, "ensemble.json")]:
+def strange_manifest(facts: dict) -> list[str]:
+    """What of model.json, which is of our format and version, is not as we write it, a line each."""
+    if problems := _checked(Manifest, facts, "model.json"):
         return problems
-    members, labels = facts["members"], facts["labels"]
     if len({tuple(ranges) for ranges in facts["known"].values()}) > 1:
         problems.append("model.json.known: the groups have different facts")
     if facts["grid"]["times"] % facts["features"]["bands"]:
         problems.append("model.json.features.bands: does not divide grid.times")
-    problems += [
-        f"ensemble.json.members.{place}: found {name!r}, allowed: {', '.join(members)}"
-        for place, name in enumerate(ensemble["members"])
-        if name not in members
-    ]
-    numbers = {"weights": members, **{f"weights.{name}": labels for name in ensemble["weights"]}, "bias": labels}
-    for place, wanted in numbers.items():
-        key, _, name = place.partition(".")
-        found = ensemble[key][name] if name else ensemble[key]
-        problems += [f"ensemble.json.{place}: key {one!r} is missing" for one in wanted if one not in found]
+    return problems
+
+
+def strange_ensemble(ensemble: Ensemble, members: Collection[str], labels: Collection[str]) -> list[str]:
+    """What of ensemble.json is not of these members and labels, a line each."""
+    problems = [] if ensemble.members else ["ensemble.json.members: there is none"]
+    for place, name in enumerate(ensemble.members):
+        if name not in members:
+            problems.append(f"ensemble.json.members.{place}: found {name!r}, allowed: {', '.join(members)}")
+    parts: dict[str, tuple[Collection[str], Collection[str]]] = {
+        "weights": (ensemble.weights, members),
+        "bias": (ensemble.bias, labels),
+        **{f"weights.{name}": (weights, labels) for name, weights in ensemble.weights.items()},
+    }
+    for part, (found, wanted) in parts.items():
+        problems += [f"ensemble.json.{part}: key {one!r} is missing" for one in wanted if one not in found]
+    if not 0 < ensemble.clip < 0.5:
+        problems.append(f"ensemble.json.clip: found {ensemble.clip}, allowed: above 0 and below 0.5")
     return problems
 
 

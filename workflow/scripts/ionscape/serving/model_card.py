@@ -3,8 +3,13 @@
 import importlib.metadata
 import importlib.util
 import re
+from typing import Any
 
-from ..models.image.family import WEIGHT_PACKAGES
+from ..config.model_settings import ModelSettings
+from ..evaluation.ensemble import Ensemble
+from ..evaluation.run_metrics import LabelScore, RunMetrics
+from ..models.image.family import WEIGHT_PACKAGES, ImageSettings
+from .manifest import Manifest
 
 CARD = """# {run}: which compound families are in a sample
 
@@ -60,63 +65,57 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*{}\[\]()#+!|<>&~$]|(?<!\w)_|_(?!\w))", r"\\\1", text)
 
 
-def model_card(facts: dict, metrics: dict, ensemble: dict, models: dict[str, dict], folds: int) -> str:
-    """README.md of an exported folder.
-
-    Args:
-        facts: what model.json says; metrics: metrics.json; ensemble: ensemble.json.
-        models: settings of each member; folds: how many each was trained on.
-    """
-    nested, constant = metrics["ensemble_nested"], metrics["baseline"]
-    near, others = metrics["replicates"]["near_identical"], metrics["replicates"]["others"]
+def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, models: dict[str, ModelSettings]) -> str:
+    """README.md of an exported folder. ``models``: settings of each member."""
+    nested, constant = metrics.ensemble_nested, metrics.baseline
+    near, others = metrics.replicates.near_identical, metrics.replicates.others
     replicates = ""
-    if near["samples"] and others["samples"]:
+    if near.samples and others.samples:
         replicates = (
-            f"{near['samples']} of the samples have a near-identical run in another fold: there the nested loss is "
-            f"{near['log_loss']['ensemble (nested)']:.4f}, on the other {others['samples']} it is "
-            f"{others['log_loss']['ensemble (nested)']:.4f}. Expect the latter of samples that are new.\n\n"
+            f"{near.samples} of the samples have a near-identical run in another fold: there the nested loss is "
+            f"{near.ensemble_nested:.4f}, on the other {others.samples} it is {others.ensemble_nested:.4f}. Expect the "
+            "latter of samples that are new.\n\n"
         )
     held_out = "".join(
-        f"On {entries['samples']} samples of split {plain(split)}, which took no part in anything: "
-        f"{entries['ensemble']['log_loss']:.4f}.\n\n"
-        for split, entries in metrics["held_out"].items()
+        f"On {part.samples} samples of split {plain(split)}, which took no part in anything: "
+        f"{part.ensemble.log_loss:.4f}.\n\n"
+        for split, part in metrics.held_out.items()
     )
-    rows = []
-    for label, entry in nested["labels"].items():
-        ranks = (entry["average_precision"], entry["roc_auc"])
-        numbers = " | ".join("–" if value is None else f"{value:.3f}" for value in ranks)
-        ece = metrics["calibration"][label]["ece"]
-        rows.append(f"| {plain(label)} | {entry['positives']} | {entry['log_loss']:.4f} | {numbers} | {ece:.3f} |")
-    grid, known = facts["grid"], facts["known"]
-    families = {settings["family"] for settings in models.values()}
+    grid, known = manifest.grid, manifest.known
     kernel = "\nIts kernel models hold the training runs' own images, in coarse bands of time, and so does this folder.\n"
     return CARD.format(
-        run=facts["run"],
-        models=len(ensemble["members"]),
-        folds=folds,
+        run=manifest.run,
+        models=len(ensemble.members),
+        folds=max(len(folds) for folds in manifest.members.values()),
         axis_kind="EGA-MS or GC-MS",
-        labels=len(facts["labels"]),
-        label_names=", ".join(map(plain, facts["labels"])),
-        samples=metrics["samples"],
-        trained_on=facts["trained_on"],
-        nested=nested["log_loss"],
-        nested_low=nested["log_loss_interval"][0],
-        nested_high=nested["log_loss_interval"][1],
-        constant=constant["log_loss"],
-        constant_low=constant["log_loss_interval"][0],
-        constant_high=constant["log_loss_interval"][1],
+        labels=len(manifest.labels),
+        label_names=", ".join(map(plain, manifest.labels)),
+        samples=metrics.samples,
+        trained_on=manifest.trained_on,
+        nested=nested.log_loss,
+        nested_low=nested.log_loss_interval[0],
+        nested_high=nested.log_loss_interval[1],
+        constant=constant.log_loss,
+        constant_low=constant.log_loss_interval[0],
+        constant_high=constant.log_loss_interval[1],
         replicates=replicates,
         held_out=held_out,
-        label_rows="\n".join(rows),
-        masses=grid["masses"],
-        times=grid["times"],
-        axis=plain(facts["columns"]["axis"]),
-        limits=f", {grid['limits'][0]:g}–{grid['limits'][1]:g}" if grid["limits"] else ", each run over its own range",
+        label_rows="\n".join(_label(name, score, metrics.calibration[name].ece) for name, score in nested.labels.items()),
+        masses=grid.masses,
+        times=grid.times,
+        axis=plain(manifest.columns.axis),
+        limits=f", {grid.limits[0]:g}–{grid.limits[1]:g}" if grid.limits else ", each run over its own range",
         known="; ".join(_ranges(flag, ranges, len(known)) for flag, ranges in known.items()),
-        kernel=kernel if "kernel" in families else "",
-        members="\n".join(_member(name, settings, ensemble["weights"][name]) for name, settings in models.items()),
-        weights="\n".join(sorted({pretrained_source(settings) for settings in models.values()})),
+        kernel=kernel if any(model.family == "kernel" for model in models.values()) else "",
+        members="\n".join(_member(name, model, ensemble.weights_of(name)) for name, model in models.items()),
+        weights="\n".join(sorted({pretrained_source(model) for model in models.values()})),
     )
+
+
+def _label(name: str, score: LabelScore, ece: float) -> str:
+    ranks = (score.average_precision, score.roc_auc)
+    numbers = " | ".join("–" if value is None else f"{value:.3f}" for value in ranks)
+    return f"| {plain(name)} | {score.positives} | {score.log_loss:.4f} | {numbers} | {ece:.3f} |"
 
 
 def _ranges(flag: str, ranges: dict[str, list[float]], groups: int) -> str:
@@ -124,19 +123,19 @@ def _ranges(flag: str, ranges: dict[str, list[float]], groups: int) -> str:
     return words if groups == 1 else f"side flag {flag}: {words}"
 
 
-def _member(name: str, settings: dict, weights: dict[str, float]) -> str:
-    low, high = min(weights.values()), max(weights.values())
+def _member(name: str, settings: ModelSettings, weights: list[float]) -> str:
+    low, high = min(weights), max(weights)
     share = f"{low:.3f}" if high - low < 5e-4 else f"{low:.3f}–{high:.3f}, by label"
-    kind = settings.get("backbone") or settings.get("architecture") or settings.get("algorithm") or ""
-    return f"- `{name}`: family {settings['family']}{f', {kind}' if kind else ''}; weight {share}"
+    kind = settings.kind
+    return f"- `{name}`: family {settings.family}{f', {kind}' if kind else ''}; weight {share}"
 
 
-def pretrained_source(settings: dict) -> str:
+def pretrained_source(settings: ModelSettings) -> str:
     """Licence and source of the pretrained weights of one model."""
-    source = settings.get("pretrained", False)
-    if not source:
+    source = settings.pretrained if isinstance(settings, ImageSettings) else False
+    if not isinstance(settings, ImageSettings) or not source:
         return "- none: trained from random weights, or without any"
-    backbone = settings["backbone"]
+    backbone = settings.backbone or ""
     if isinstance(source, str) and source not in WEIGHT_PACKAGES:
         return f"- `{backbone}`: the file {plain(source)}; its licence is for you to name"
     from ..models.image.torchvision_ops import timm  # seconds: only where it is asked
@@ -146,7 +145,7 @@ def pretrained_source(settings: dict) -> str:
     if source is True:
         place = getattr(told, "hf_hub_id", None) or getattr(told, "url", None) or "timm's hub"
         return f"- `{backbone}`: ImageNet weights of timm's hub ({place}), licence: {licence}"
-    package = importlib.metadata.metadata(source)
+    package: Any = importlib.metadata.metadata(source)
     own = package.get("License")
     stated = own if own and own != "UNKNOWN" else "not stated by the package"
     return (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..config.sections import Side
 from ..data.readers import readers
 from ..data.run_facts import RunFacts, run_facts
 from ..data.run_file import RunFile
@@ -71,9 +72,7 @@ class ReadRuns:
         return np.flatnonzero([problem is None for problem in self.problems])
 
 
-def find_runs(
-    new: str | Path | Sequence[str | Path], side: dict[str, str] | None, without: Path | None = None
-) -> list[NewRun]:
+def find_runs(new: str | Path | Sequence[str | Path], side: Side | None, without: Path | None = None) -> list[NewRun]:
     """The runs in a folder, or the files given, or both.
 
     A folder's ``metadata.csv`` says which they are (``features_path``, and optionally ``sample_id`` and the side column);
@@ -99,7 +98,8 @@ def find_runs(
     ids = [_text(run.sample_id) for _, _, run in found]
     for names in (0, 1):  # a name that two runs have is replaced by the name in its folder, then by the whole path
         many = Counter(ids)
-        ids = [_text(entry[names]) if many[sample] > 1 else sample for sample, entry in zip(ids, found, strict=True)]
+        longer = [_text(entry[0] if names == 0 else entry[1]) for entry in found]
+        ids = [other if many[sample] > 1 else sample for sample, other in zip(ids, longer, strict=True)]
     if repeated := next((sample for sample, times in Counter(ids).items() if times > 1), None):
         raise InputError(f"new: {repeated!r} is given more than once")
     return [replace(run, sample_id=sample) for sample, (_, _, run) in zip(ids, found, strict=True)]
@@ -120,14 +120,14 @@ def find_new(model: str | None, new: str | list[str] | None, predictions: str) -
     return find_runs(new, None, Path(predictions))
 
 
-def _in_folder(folder: Path, side: dict[str, str] | None, without: Path | None) -> list[tuple[str, NewRun]]:
+def _in_folder(folder: Path, side: Side | None, without: Path | None) -> list[tuple[str, NewRun]]:
     if os.path.isfile(folder / METADATA):
         header, rows = read_rows(folder / METADATA, "the metadata", ["features_path"])
-        column = side["column"] if side and side["column"] in header else None
+        told = side if side and side.column in header else None
         found = []
         for row in rows:
             name = row["features_path"]
-            flag = int(row[column].strip() == side["positive"]) if column else None
+            flag = int(row[told.column].strip() == told.positive) if told else None
             source = f"{folder / METADATA}, line {row.line}, column 'features_path': "
             found.append((name, _inside(folder, name, row.get("sample_id") or _stem(Path(name).name), flag, source)))
         return found
@@ -163,8 +163,8 @@ def read_runs(runs: list[NewRun], exported: Exported, threads: int, progress: Ca
     Args:
         threads: runs read at a time; progress: called with (runs read, runs).
     """
-    grid, columns, known = exported.grid, exported.facts["columns"], exported.facts["known"]
-    side = exported.facts["side"]
+    manifest = exported.manifest
+    grid, columns, known, side = manifest.cells, manifest.columns.model_dump(), manifest.known, manifest.side
     images = np.zeros((len(runs), grid.masses, grid.times), dtype=np.float32)
 
     def read(row: int) -> tuple[RunFacts | None, str | None]:
@@ -186,7 +186,7 @@ def read_runs(runs: list[NewRun], exported: Exported, threads: int, progress: Ca
             progress(done, len(runs))
     warnings = [unlike(told, known, run.side) if told else [] for told, run in zip(facts, runs, strict=True)]
     if side:
-        guess = f"{side['column']} is not told, taken as other than {side['positive']}"
+        guess = f"{side.column} is not told, taken as other than {side.positive}"
         for run, told, phrases in zip(runs, facts, warnings, strict=True):
             phrases += [guess] if told and run.side is None else []
     return ReadRuns(runs, images, facts, problems, warnings)

@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ..config.sections import Features
 from ..data.samples import Samples
 from ..errors import InputError
-from ..evaluation.blending import blend_of
 from ..evaluation.selection import average_folds
 from ..models.fitted import FittedModel
 from ..models.inputs import inputs_of
@@ -77,16 +75,15 @@ def predict(
         InputError: no exported folder, a damaged one, or no run.
     """
     exported = model if isinstance(model, Exported) else open_export(model)
-    read = read_runs(find_runs(new, exported.facts["side"], without), exported, threads, progress)
-    rows, labels, members = read.fine, exported.facts["labels"], exported.ensemble["members"]
+    read = read_runs(find_runs(new, exported.manifest.side, without), exported, threads, progress)
+    rows, labels, members = read.fine, exported.manifest.labels, exported.ensemble.members
     per_model = np.full((len(members), len(read.runs), len(labels)), np.nan)
     if len(rows):
         for place, name in enumerate(members):
             folds = [fitted.logits(samples) for fitted, samples in fitted_members(exported, read, rows, name, threads)]
             per_model[place, rows] = average_folds(np.stack(folds))
-    blend = blend_of(exported.ensemble, labels)
     answers = np.full(per_model.shape[1:], np.nan)
-    answers[rows] = blend(per_model[:, rows], exported.ensemble["clip"])
+    answers[rows] = exported.ensemble(per_model[:, rows])
     return Answers(read, labels, members, answers, per_model)
 
 
@@ -100,14 +97,14 @@ def fitted_members(
     """
     ids = [read.runs[row].sample_id for row in rows]
     side = np.array([read.runs[row].side or 0 for row in rows], dtype=np.int64)
-    unknown = np.full((len(rows), len(exported.facts["labels"])), np.nan, dtype=np.float32)
+    unknown = np.full((len(rows), len(exported.manifest.labels)), np.nan, dtype=np.float32)
     samples = None
-    for fold in exported.facts["members"][name]:
+    for fold in exported.manifest.members[name]:
         fitted = load_fold(exported.model(name, fold))
-        if fitted.labels != exported.facts["labels"]:
+        if fitted.labels != exported.manifest.labels:
             raise InputError(f"{exported.model(name, fold)}: was fitted to other labels than the ensemble")
         set_up(fitted.precision, threads, 0)
         if samples is None:
-            inputs = inputs_of(read.images[rows], fitted.settings, Features(**exported.facts["features"]))
+            inputs = inputs_of(read.images[rows], fitted.settings, exported.manifest.features)
             samples = Samples(ids, inputs, side, unknown)
         yield fitted, samples

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def pages_of(exported: Exported, answers: Answers, threads: int, rows: np.ndarra
         folds = fitted_members(exported, read, rows, name, threads)
         return lambda: ((fitted, samples, place) for fitted, samples in islice(folds, 1))
 
-    weights = {name: [exported.ensemble["weights"][name][label] for label in answers.labels] for name in answers.members}
+    weights = {name: exported.ensemble.weights_of(name) for name in answers.members}
     members = {name: first_fold(name) for name in answers.members}
     reasons = explain(pairs, members, weights, read.images.shape[1:], lambda done, total: None)
     of_row: dict[int, list] = {}
@@ -63,12 +64,17 @@ def pages_of(exported: Exported, answers: Answers, threads: int, rows: np.ndarra
             per_model=answers.per_model[:, row],
             truth=None,
             image=read.images[row],
-            axis=exported.facts["columns"]["axis"],
-            limits=exported.facts["grid"]["limits"],
+            axis=exported.manifest.columns.axis,
+            limits=exported.manifest.grid.limits,
             reasons=of_row[row],
         )
         for row in chosen
     ]
+
+
+def _after(before: int, total: int, progress: Callable[[int, int], None], done: int, _: int) -> None:
+    """Progress of a block that comes after so many pages."""
+    progress(before + done, total)
 
 
 def explain_answers(
@@ -83,5 +89,5 @@ def explain_answers(
     with atomic_folder(target) as folder:
         for start in range(0, len(rows), BLOCK):
             pages = pages_of(exported, answers, threads, rows[start : start + BLOCK])
-            write_pages(pages, folder, threads, lambda done, _, before=written: progress(before + done, len(rows)))
+            write_pages(pages, folder, threads, partial(_after, written, len(rows), progress))
             written += len(pages)

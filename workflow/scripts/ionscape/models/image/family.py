@@ -74,6 +74,11 @@ class ImageSettings(NetworkSettings):
     c: float = Field(0.1, gt=0, le=1_000_000, description="Head frozen: inverse regularization strength.")
 
     @property
+    def kind(self) -> str:
+        """What sort of model of the family it is."""
+        return self.backbone or ""
+
+    @property
     def training_epochs(self) -> int | None:
         """How many epochs it trains; None for head ``frozen``."""
         return None if self.head == "frozen" else self.epochs

@@ -1,6 +1,6 @@
 """Family ``image``: a timm backbone on mass × time images."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -141,7 +141,7 @@ class Model(NeuralModel):
             raise
 
     @classmethod
-    def fit(cls, training: Samples, validation: Samples, settings: ImageSettings, context: FitContext) -> Self:
+    def fit(cls, training: Samples, validation: Samples, settings: Any, context: FitContext) -> Self:
         """Trains the network (:meth:`.neural.NeuralModel.fit`); of head ``frozen`` fits the linear layer alone."""
         if settings.head != "frozen":
             return super().fit(training, validation, settings, context)

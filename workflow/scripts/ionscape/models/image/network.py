@@ -53,7 +53,7 @@ class Network(nn.Module):
         options = {**weights, **({"drop_path_rate": drop_path_rate} if drop_path_rate else {})}
         self.head = head
         self.backbone: Any
-        self.stem = nn.Conv2d(INPUT_CHANNELS, 3, kernel_size=1)
+        self.stem: Any = nn.Conv2d(INPUT_CHANNELS, 3, kernel_size=1)
         if head == "full":
             self.backbone = timm.create_model(backbone, **options)
             end_in_elu(self.backbone)

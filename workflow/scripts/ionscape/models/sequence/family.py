@@ -71,6 +71,11 @@ class SequenceSettings(NetworkSettings):
     time_warp: float = Field(0, ge=0, le=10, description="Training only; the x axis in [0, 1] becomes t^2^N(0, time_warp).")
     mass_scaling: MassScaling = 0.5
 
+    @property
+    def kind(self) -> str:
+        """What sort of model of the family it is."""
+        return self.architecture
+
     def problems(self, sections: Sections) -> list[str]:
         """Widths that an architecture cannot divide, beside what any network's settings can contradict in."""
         found = [*super().problems(sections), *descending("overlay_range", self.overlay_range)]

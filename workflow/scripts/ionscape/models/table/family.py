@@ -37,6 +37,11 @@ class TableSettings(Seeded):
     c: float = Field(0.001, gt=0, le=1_000_000_000, description="Logistic regression, inverse regularization strength.")
 
     @property
+    def kind(self) -> str:
+        """What sort of model of the family it is."""
+        return self.algorithm
+
+    @property
     def input_features(self) -> list[str]:
         """Which groups of features it is fitted on."""
         return list(self.features)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...data.samples import SampleTable
+from ...images.normalization import NORMALIZATIONS, normalize
 from .evidence import axis_words
 from .style import BLACK, BLUE, CYCLE, INTENSITY, SEQUENTIAL, new_figure, tidy
 
@@ -40,7 +42,7 @@ def labels_figure(labels: Sequence[str], positives: dict[str, np.ndarray], toget
     for row in range(n):
         for column in range(n):
             colour = BLACK if share[row, column] > 0.6 else "white"
-            axes.text(column, row, int(together[row, column]), ha="center", va="center", fontsize=7, color=colour)
+            axes.text(column, row, str(int(together[row, column])), ha="center", va="center", fontsize=7, color=colour)
     axes.set_yticks(range(n), labels, fontsize=8)
     axes.set_xticks(range(n), labels, fontsize=8, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_title("Samples with both labels; colour: of the row's", loc="left", fontsize=10)
@@ -91,7 +93,45 @@ def images_figure(title: str, images: dict[str, np.ndarray], column: str, limits
     figure.subplots_adjust(left=0.06, right=0.9, top=0.84, bottom=0.15, wspace=0.08)
     bar = figure.colorbar(shown, cax=figure.add_axes((0.912, 0.15, 0.012, 0.69)))
     marks = np.array([0, 1e-4, 1e-2, 0.1, 1])
-    bar.set_ticks(marks**0.25, labels=[f"{mark:g}" for mark in marks])
+    bar.set_ticks((marks**0.25).tolist(), labels=[f"{mark:g}" for mark in marks])
     bar.set_label("relative intensity", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     return figure
+
+
+def label_counts(samples: SampleTable) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Positives of each label by split, of splits with labels, and how often two labels stand together [labels, labels]."""
+    known = samples.labelled
+    rows = {split: samples.of_split(split) & known for split in dict.fromkeys(samples.splits)}
+    positives = {split: samples.truth[part].sum(axis=0) for split, part in rows.items() if part.any()}
+    return positives, samples.truth[known].T @ samples.truth[known]
+
+
+def clearest_samples(samples: SampleTable, count: int) -> set[str]:
+    """Per label the samples with the fewest other labels: their images show that label alone. Returns sample_ids."""
+    others = np.where(samples.labelled, samples.truth.sum(axis=1), np.inf)
+    chosen: set[str] = set()
+    for values in samples.truth.T:
+        rows = np.flatnonzero(samples.labelled & (values > 0))
+        chosen |= {samples.ids[row] for row in rows[np.argsort(others[rows], kind="stable")][:count]}
+    return chosen
+
+
+def relative_tics(images: np.ndarray) -> np.ndarray:
+    """Total ion chromatograms relative to their maximum: float32 [n, masses, times] → [n, times]."""
+    curves = np.maximum(images, 0).sum(axis=1)
+    return curves / np.maximum(curves.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def sample_figure(samples: SampleTable, sample: str, image: np.ndarray, axis: str, limits: list[float] | None) -> Figure:
+    """What models see of a sample: its image in every normalization, under its labels."""
+    values = samples.truth[samples.row_of[sample]]
+    has = [label for label, value in zip(samples.labels, values, strict=True) if value > 0]
+    versions = {name: normalize(image, name) for name in NORMALIZATIONS}
+    return images_figure(f"{sample}: {', '.join(has)}", versions, axis, limits)
+
+
+def by_split(samples: SampleTable, rows: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """What is of each sample, in the table's order, stacked by split."""
+    stacked = np.stack(rows)
+    return {split: stacked[samples.of_split(split)] for split in dict.fromkeys(samples.splits)}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...evaluation.run_metrics import Reliability, Step
 from .style import BLACK, BLUE, CYCLE, DIVERGING, GREY, ORANGE, SEQUENTIAL, new_figure, tidy
 
 
@@ -27,9 +28,9 @@ def _matrix(
     return figure
 
 
-def correlations_figure(models: Sequence[str], correlations: np.ndarray) -> Figure:
-    """Pearson correlation of the models' out-of-fold logits [models, models]: the lower, the more one adds to another."""
-    return _matrix(correlations, models, models, "Correlation of out-of-fold logits", DIVERGING, -1, 1)
+def correlations_figure(models: Sequence[str], correlations: Sequence[Sequence[float]]) -> Figure:
+    """Pearson correlation of the models' out-of-fold logits [models][models]: the lower, the more one adds to another."""
+    return _matrix(np.array(correlations), models, models, "Correlation of out-of-fold logits", DIVERGING, -1, 1)
 
 
 def weights_figure(members: Sequence[str], labels: Sequence[str], weights: np.ndarray) -> Figure:
@@ -38,22 +39,22 @@ def weights_figure(members: Sequence[str], labels: Sequence[str], weights: np.nd
     return _matrix(weights, members, labels, "Weights of the members' logits, by label", SEQUENTIAL, 0, top)
 
 
-def walks_figure(paths: dict[str, list[dict]]) -> Figure:
+def walks_figure(paths: dict[str, list[Step]]) -> Figure:
     """The losses of METHOD's two walks over subsets of models; the model that joins or leaves is named at each step.
 
     Args:
-        paths: ``grow`` and ``drop`` → list of ``members`` (names) and ``loss``.
+        paths: ``grow`` and ``drop`` → their steps.
     """
     figure = new_figure(9.5, 4)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (walk, path), colour in zip(panels, paths.items(), (BLUE, ORANGE), strict=True):
-        sizes, losses = [len(step["members"]) for step in path], [step["loss"] for step in path]
+        sizes, losses = [len(step.members) for step in path], [step.loss for step in path]
         axes.plot(sizes, losses, "-o", color=colour, ms=4)
         best = min(range(len(path)), key=losses.__getitem__)
         axes.plot(sizes[best], losses[best], "o", ms=10, mfc="none", mec=BLACK)
         for number, step in enumerate(path):
-            before = set(path[number - 1]["members"]) if number else set()
-            changed = sorted(set(step["members"]) ^ before) if number else (step["members"] if walk == "grow" else ["all"])
+            before = set(path[number - 1].members) if number else set()
+            changed = sorted(set(step.members) ^ before) if number else (step.members if walk == "grow" else ["all"])
             sign = "+" if walk == "grow" else ("−" if number else "")
             words = f"{sign}{', '.join(changed)}"
             axes.annotate(
@@ -81,19 +82,19 @@ def _grid(panels: int, columns: int = 4) -> tuple[Figure, np.ndarray]:
     return figure, axes
 
 
-def reliability_figure(calibration: dict[str, dict]) -> Figure:
+def reliability_figure(calibration: dict[str, Reliability]) -> Figure:
     """Reliability diagram of all labels together and of each: frequency over probability, and how many answers a bin has.
 
     Args:
-        calibration: label → ``ece``, and per bin ``probability``, ``frequency``, ``count``.
+        calibration: label → its reliability.
     """
     figure, panels = _grid(len(calibration))
     for axes, (label, entry) in zip(panels, calibration.items(), strict=False):
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls=":")
-        axes.plot(entry["probability"], entry["frequency"], "-o", color=BLUE, ms=4)
-        for x, y, count in zip(entry["probability"], entry["frequency"], entry["count"], strict=True):
+        axes.plot(entry.probability, entry.frequency, "-o", color=BLUE, ms=4)
+        for x, y, count in zip(entry.probability, entry.frequency, entry.count, strict=True):
             axes.annotate(f"{count}", (x, y), (3, -9), textcoords="offset points", fontsize=6.5, color=BLACK)
-        tidy(axes, f"{label}\nECE {entry['ece']:.3f}", "probability", "frequency")
+        tidy(axes, f"{label}\nECE {entry.ece:.3f}", "probability", "frequency")
         axes.title.set_fontsize(8)
         axes.set_xlim(-0.03, 1.08)
         axes.set_ylim(-0.05, 1.05)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...evidence.table import EvidenceTable
 from .style import BLACK, BLUE, GREEN, GREY, INTENSITY, ORANGE, PINK, SKY, new_figure, tidy
 
 #: Ions named on a profile.
@@ -69,7 +70,7 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
     for number, panel in enumerate(panels):
         bottom = total - head - row_height * (number + 1)
 
-        def place(left: float, low: float, width: float, height: float, bottom: float = bottom):
+        def place(left: float, low: float, width: float, height: float, bottom: float = bottom) -> Axes:
             return figure.add_axes((left, (bottom + low) / total, width, height / total))
 
         axes = place(0.075, 2.6, 0.60, 0.75)
@@ -87,11 +88,11 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
             axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1.1), borderaxespad=0)
         axes = place(0.075, 0.5, 0.60, 2.0)
         shown = np.maximum(image, 0) ** 0.25
-        options = {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": "nearest"}
+        options: Any = {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": "nearest"}
         axes.imshow(shown, cmap=INTENSITY, vmin=0, vmax=1, **options)
         opacity = np.sqrt(panel.cells / max(panel.cells.max(), 1e-30)) * OPAQUE
-        colour = np.array([int(ORANGE[at : at + 2], 16) / 255 for at in (1, 3, 5)])
-        axes.imshow(np.dstack([np.broadcast_to(colour, (*opacity.shape, 3)), opacity]), **options)
+        orange = np.array([int(ORANGE[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+        axes.imshow(np.dstack([np.broadcast_to(orange, (*opacity.shape, 3)), opacity]), **options)
         tidy(axes, x=words, y="m/z")
         axes = place(0.70, 0.5, 0.28, 2.0)
         axes.fill_betweenx(np.arange(masses + 1) - 0.5, np.append(panel.masses, 0), step="post", color=ORANGE, lw=0)
@@ -104,12 +105,10 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
     return figure
 
 
-def label_figures(means: pa.Table) -> Iterator[tuple[str, Figure]]:
-    """A :func:`label_figure` for each label of evidence.parquet (:func:`..evidence.mean_evidence`), with its name."""
-    for label in means["label"].unique().to_pylist():
-        part = means.filter(pc.equal(means["label"], label))
-        evidence, spectrum = part["evidence"].to_numpy(), part["spectrum"].to_numpy()
-        yield label, label_figure(label, evidence, spectrum, part["samples"][0].as_py())
+def label_figures(means: EvidenceTable) -> Iterator[tuple[str, Figure]]:
+    """A :func:`label_figure` for each label that has evidence, with its name."""
+    for label, entry in means.labels.items():
+        yield label, label_figure(label, entry.evidence, entry.spectrum, entry.samples)
 
 
 def label_figure(label: str, evidence: np.ndarray, spectrum: np.ndarray, samples: int) -> Figure:

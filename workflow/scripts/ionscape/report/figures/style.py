@@ -3,6 +3,7 @@
 import io
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 matplotlib.rcParams["text.parse_math"] = False  # a dollar in a sample's name is a dollar
@@ -25,7 +26,7 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI)
 
 
-def tidy(axes, title: str = "", x: str = "", y: str = "") -> None:
+def tidy(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
     """Titles, and no frame at the top and right."""
     axes.set_title(title, loc="left", fontsize=10)
     axes.set_xlabel(x, fontsize=9)

@@ -2,27 +2,24 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from ...evaluation.cross_validation import History
 from .style import BLACK, BLUE, CYCLE, GREY, new_figure, tidy
 
 
-def curves_figure(model: str, histories: dict[int, dict[str, np.ndarray]], chosen: dict[int, int | None]) -> Figure:
-    """Training and validation loss over epochs, a colour a fold; a dot marks the epoch that was chosen.
-
-    Args:
-        histories: fold → ``epoch``, ``train_loss``, ``validation_loss`` [epochs]; chosen: fold → epoch, from 1.
-    """
+def curves_figure(model: str, histories: Sequence[History]) -> Figure:
+    """Training and validation loss over epochs, a colour a fold; a dot marks the epoch that was kept."""
     figure = new_figure(9.5, 3.6)
     panels = figure.subplots(1, 2, sharex=True)
-    for number, (fold, history) in enumerate(histories.items()):
-        colour = CYCLE[number % len(CYCLE)]
+    for number, history in enumerate(histories):
+        colour, epochs = CYCLE[number % len(CYCLE)], [row["epoch"] for row in history.rows]
         for axes, name in zip(panels, ("train_loss", "validation_loss"), strict=True):
-            axes.plot(history["epoch"], history[name], color=colour, lw=1.2, label=f"fold {fold}")
-        if chosen[fold] is not None:
-            panels[1].plot(chosen[fold], history["validation_loss"][chosen[fold] - 1], "o", color=colour, ms=6)
+            values = [row[name] for row in history.rows]
+            axes.plot(epochs, values, color=colour, lw=1.2, label=f"fold {history.facts['fold']}")
+        if kept := history.facts["best_epoch"]:
+            panels[1].plot(kept, history.rows[kept - 1]["validation_loss"], "o", color=colour, ms=6)
     tidy(panels[0], f"{model}: training, with augmentation", "epoch", "log loss")
     tidy(panels[1], "validation; dots: the epoch that was chosen", "epoch", "log loss")
     panels[1].legend(fontsize=8, frameon=False)
