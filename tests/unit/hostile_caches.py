@@ -11,11 +11,13 @@ from attempts import Outcome
 
 from ionscape.config.grid import Grid
 from ionscape.errors import InputError
+from ionscape.evaluation.ensemble import Ensemble
 from ionscape.files.artifact import read_json, read_table, write_json, write_table
 from ionscape.images.store import image_schema, load_images, write_images
 from ionscape.models.registry import load_fold
 from ionscape.models.saved import save_model
 from ionscape.serving.export import export_ensemble, open_export
+from ionscape.serving.manifest import GridFacts, Manifest, RunColumns
 from ionscape.training.checkpoint import Checkpoint
 from support.settings import load_config
 
@@ -52,7 +54,7 @@ def _load_model(path: Path):
 def _load_export(path: Path):
     folder = next(parent for parent in path.parents if parent.name == "export")
     exported = open_export(folder)
-    return exported.facts, exported.ensemble, _load_model(exported.model("kernel", 0) / "model.json")
+    return exported.manifest, exported.ensemble, _load_model(exported.model("kernel", 0) / "model.json")
 
 
 def artefacts(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
@@ -90,12 +92,20 @@ def artefacts(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     kept.wait()
     found["checkpoint"] = folder / "checkpoint.safetensors", _load_checkpoint
     export = folder / "export"
-    facts = {"run": "x", "labels": LABELS, "side": None, "features": CONFIG.features.model_dump(), "trained_on": 70}
-    facts |= {"known": {"0": {"scans": [1.0, 2.0]}}, "columns": dict.fromkeys(("axis", "mass", "intensity", "time"), "x")}
-    facts["grid"] = {"masses": 64, "times": 32, "drop_masses": [4], "limits": None, "statistic": "sum"}
+    manifest = Manifest(
+        run="x",
+        labels=LABELS,
+        columns=RunColumns(axis="x", mass="x", intensity="x", time="x"),
+        grid=GridFacts(masses=64, times=32, drop_masses=[4], limits=None, statistic="sum"),
+        side=None,
+        features=CONFIG.features,
+        known={"0": {"scans": [1.0, 2.0]}},
+        trained_on=70,
+        members={"kernel": [0]},
+    )
     ones = dict.fromkeys(LABELS, 1.0)
-    ensemble = {"members": ["kernel"], "weights": {"kernel": ones}, "bias": ones, "clip": 1e-4, "method": "weigh"}
-    export_ensemble(folder / "models", ensemble, facts, "# Card", export, [0], lambda done, total: None)
+    ensemble = Ensemble(method="weigh", members=["kernel"], weights={"kernel": ones}, bias=ones, clip=1e-4)
+    export_ensemble(folder / "models", ensemble, manifest, "# Card", export, lambda done, total: None)
     found["export"] = export / "model.json", _load_export
     found["export's ensemble"] = export / "ensemble.json", _load_export
     found["export's weights"] = export / "models/kernel/fold0/weights.safetensors", _load_export

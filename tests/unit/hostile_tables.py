@@ -14,16 +14,17 @@ from hostile import TRICKS, Outcome, check_message, rounds
 from hypothesis import strategies as st
 
 from ionscape.config.grid import Grid
+from ionscape.config.sections import Side
 from ionscape.data.check import Layout, check_dataset
 from ionscape.errors import UNREADABLE, InputError, InputErrors
-from ionscape.evaluation.folds import given_folds, training_part
+from ionscape.evaluation.folds import given_folds
 from ionscape.files.paths import file_name
 from ionscape.files.small_csv import read_rows
 from ionscape.images.render import render
 from ionscape.report.dataset_page import check_page
 from ionscape.serving.new_runs import find_runs
 
-SIDE = {"column": "derivatized", "positive": "1"}
+SIDE = Side(column="derivatized", positive="1")
 COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
 
 #: A sound data set: A and B in train, C labelled in val, D to be predicted.
@@ -177,24 +178,20 @@ def judge(files: Files, folder: Path) -> bool:
         for problem in error.problems:
             assert re.search(r"(metadata|labels|submission_format)\.csv", problem), f"names no file: {problem}"
         raise
-    metadata, samples = plain(files.contents["metadata.csv"]), checked.samples.to_pydict()
-    for ours, theirs in {"sample_id": "sample_id", "split": "split", "path": "features_path"}.items():
-        assert samples[ours] == metadata[theirs].tolist(), (
-            f"another {ours}: {samples[ours]} and {metadata[theirs].tolist()}"
-        )
-    assert samples["side"] == [int(text.strip() == "1") for text in metadata["derivatized"]]
+    metadata, samples = plain(files.contents["metadata.csv"]), checked.samples
+    for ours, theirs in ((samples.ids, "sample_id"), (samples.splits, "split"), (samples.paths, "features_path")):
+        assert ours == metadata[theirs].tolist(), f"another {theirs}: {ours} and {metadata[theirs].tolist()}"
+    assert samples.side.tolist() == [int(text.strip() == "1") for text in metadata["derivatized"]]
     both = [plain(files.contents[name]).set_index("sample_id") for name in ("train_labels.csv", "val_labels.csv")]
     labels = pd.concat(both).astype(float)
-    for name in checked.labels:
-        found = {
-            sample: value for sample, value in zip(samples["sample_id"], samples[name], strict=True) if value is not None
-        }
+    for name, values in zip(samples.labels, samples.truth.T, strict=True):
+        found = {sample: value for sample, value in zip(samples.ids, values.tolist(), strict=True) if value == value}
         assert found == labels[name].to_dict(), f"other labels {name}"
-    assert checked.submission == plain(files.contents["submission_format.csv"])["sample_id"].tolist()
-    assert not any(UNREADABLE.search(name) for name in [*samples["sample_id"], *checked.labels])
-    assert all(Path(file_name(name)).name == file_name(name) for name in [*samples["sample_id"], *checked.labels])
+    assert samples.submission == plain(files.contents["submission_format.csv"])["sample_id"].tolist()
+    assert not any(UNREADABLE.search(name) for name in [*samples.ids, *samples.labels])
+    assert all(Path(file_name(name)).name == file_name(name) for name in [*samples.ids, *samples.labels])
     check_page(checked, layout).encode()
-    train, _, _ = training_part(checked.samples, checked.labels)
+    train = samples.train_part().ids
     path = folder / "folds.csv"
     _, rows = read_rows(path, "the folds", ["sample_id", "fold"])
     folds = given_folds(rows, train, 2, str(path))

@@ -5,10 +5,12 @@ import pytest
 from scipy.optimize import minimize
 from test_ensemble import CLIP, SHRINKAGES, case, reference_combine, reference_loss, subset_losses
 
-from ionscape.evaluation.blending import METHODS, Blend, fit_blend, held_out
+from ionscape.config.sections import Ensemble
+from ionscape.evaluation.blending import METHODS, Blend, cross_fitted, fit_blend
 from ionscape.evaluation.metrics import log_loss
+from support.settings import changed
 
-SETTINGS = {"method": "auto", "clip": CLIP, "ridge": 0.01}
+SETTINGS = Ensemble(method="auto", clip=CLIP, ridge=0.01)
 
 
 def logits_of(probabilities):
@@ -54,7 +56,7 @@ def test_weigh_has_the_lowest_penalized_loss(ridge):
         p = 1 / (1 + np.exp(-np.einsum("msl,m->sl", z, weights)))
         return reference_loss(labels, p) + ridge * np.sum((weights - 0.25) ** 2)
 
-    found = METHODS["weigh"](labels, probabilities, {**SETTINGS, "ridge": ridge}, SHRINKAGES).weights[:, 0]
+    found = METHODS["weigh"](labels, probabilities, changed(SETTINGS, ridge=ridge), SHRINKAGES).weights[:, 0]
     reference = minimize(objective, np.full(4, 0.25), bounds=[(0, 3)] * 4, method="Powell", options={"xtol": 1e-8}).x
     assert objective(found) <= objective(reference) + 1e-7
     assert (found >= 0).all()
@@ -64,10 +66,10 @@ def test_a_wrong_model_gets_no_weight_and_a_strong_ridge_is_the_mean():
     labels, probabilities = case(5, models=2, samples=200)
     wrong = np.where(labels > 0.5, 0.2, 0.8)[None]  # a negative weight would make it perfect
     three = np.concatenate([probabilities, wrong])
-    weights = METHODS["weigh"](labels, three, {**SETTINGS, "ridge": 1e-6}, SHRINKAGES)
+    weights = METHODS["weigh"](labels, three, changed(SETTINGS, ridge=1e-6), SHRINKAGES)
     assert weights.members == [0, 1]
     assert Blend(np.zeros((3, 2)), np.ones(2), {}).members == [0, 1, 2]  # nothing was learnt: the bias answers
-    held = METHODS["weigh"](labels, three, {**SETTINGS, "ridge": 1e6}, SHRINKAGES).weights
+    held = METHODS["weigh"](labels, three, changed(SETTINGS, ridge=1e6), SHRINKAGES).weights
     np.testing.assert_allclose(held, 1 / 3, atol=1e-5)
 
 
@@ -78,7 +80,7 @@ def test_stack_tells_labels_apart():
     signal, noise = np.where(labels > 0.5, 2.0, -2.0), rng.normal(0, 3, (2, 400, 2))
     logits = np.stack([noise[0], noise[1]])
     logits[0, :, 0], logits[1, :, 1] = signal[:, 0] + noise[0, :, 0] / 3, signal[:, 1] + noise[1, :, 1] / 3 - 4
-    blend = METHODS["stack"](labels, 1 / (1 + np.exp(-logits)), {**SETTINGS, "ridge": 1e-4}, SHRINKAGES)
+    blend = METHODS["stack"](labels, 1 / (1 + np.exp(-logits)), changed(SETTINGS, ridge=1e-4), SHRINKAGES)
     assert blend.weights[0, 0] > 5 * blend.weights[1, 0]
     assert blend.weights[1, 1] > 5 * blend.weights[0, 1]
     assert blend.bias[1] > blend.bias[0] + 1
@@ -88,7 +90,7 @@ def test_auto_takes_the_method_that_answers_best_for_folds_that_it_did_not_see()
     labels, probabilities = case(4, models=3, samples=60, spread=5)
     folds = np.arange(60) % 3
     losses = {
-        name: log_loss(labels, held_out(labels, probabilities, folds, {**SETTINGS, "method": name}, SHRINKAGES))
+        name: log_loss(labels, cross_fitted(labels, probabilities, folds, changed(SETTINGS, method=name), SHRINKAGES))
         for name in METHODS
     }
     name, blend = fit_blend(labels, probabilities, folds, SETTINGS, SHRINKAGES)
@@ -100,8 +102,8 @@ def test_auto_takes_the_method_that_answers_best_for_folds_that_it_did_not_see()
 def test_auto_with_two_folds_selects_within_each():
     labels, probabilities = case(4, models=3, samples=60)
     folds = np.arange(60) % 2
-    found = held_out(labels, probabilities, folds, SETTINGS, SHRINKAGES)
-    expected = held_out(labels, probabilities, folds, {**SETTINGS, "method": "select"}, SHRINKAGES)
+    found = cross_fitted(labels, probabilities, folds, SETTINGS, SHRINKAGES)
+    expected = cross_fitted(labels, probabilities, folds, changed(SETTINGS, method="select"), SHRINKAGES)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -109,13 +111,13 @@ def test_auto_with_two_folds_selects_within_each():
 def test_a_folds_own_labels_have_no_say_in_its_answer(method):
     labels, probabilities = case(7, models=3, samples=36)
     folds = np.arange(36) % 3
-    settings = {**SETTINGS, "method": method}
-    nested = held_out(labels, probabilities, folds, settings, SHRINKAGES)
+    settings = changed(SETTINGS, method=method)
+    nested = cross_fitted(labels, probabilities, folds, settings, SHRINKAGES)
     changed_elsewhere = False
     for fold in range(3):
         spoiled = labels.copy()
         spoiled[folds == fold] = 1 - spoiled[folds == fold]
-        again = held_out(spoiled, probabilities, folds, settings, SHRINKAGES)
+        again = cross_fitted(spoiled, probabilities, folds, settings, SHRINKAGES)
         np.testing.assert_array_equal(again[folds == fold], nested[folds == fold])
         changed_elsewhere |= (again != nested).any()
     assert changed_elsewhere

@@ -17,7 +17,7 @@ def test_an_interval_is_that_of_a_mean():
     low, high = interval(values)
     error = values.std() / np.sqrt(1000)
     assert (low, high) == pytest.approx((values.mean() - 1.96 * error, values.mean() + 1.96 * error), abs=0.02)
-    assert interval(values) == [low, high]
+    assert interval(values) == (low, high)
 
 
 def test_a_comparison_is_paired_by_sample():
@@ -39,7 +39,7 @@ def test_the_table_of_a_run_and_of_its_seeds():
     table = results_table(runs)
     rows = [line for line in table.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + 1 + 1 + 3 + 1
-    nested = [metrics["ensemble_nested"]["log_loss"] for metrics, _ in runs]
+    nested = [metrics.ensemble_nested.log_loss for metrics, _ in runs]
     assert f"{nested[0]:.4f}" in rows[1]
     assert f"2 seeds: {np.mean(nested):.4f} ± {np.std(nested, ddof=1):.4f}" in table
     assert "seeds" not in results_table(runs[:1])

@@ -5,12 +5,16 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ionscape.config.grid import Grid
+from ionscape.config.sections import Side
 from ionscape.data.check import Layout, check_dataset
 from ionscape.data.labels import read_labels
+from ionscape.data.samples import SampleTable
 from ionscape.errors import InputError, InputErrors
 from ionscape.files.paths import resolve_inside
 from ionscape.images.render import render
@@ -29,7 +33,7 @@ class Folder:
 
     def __init__(self, root: Path):
         self.root = root
-        self.side = {"column": "derivatized", "positive": "1"}
+        self.side = Side(column="derivatized", positive="1")
         self.group: str | None = None
         self.grid = Grid(masses=100, times=16, drop_masses=(4,))
         self.runs = {f"runs/{name}.csv": run("0.5,18,2", f"1.5,44,{n}", "2,45,3") for n, name in enumerate("ABCD", 5)}
@@ -98,17 +102,19 @@ def test_groups_are_of_the_metadatas_column_and_empty_cells_stand_alone(folder):
     for row, batch in zip(folder.rows, ("x", "", " x ", "y"), strict=True):
         row["batch"] = batch
     folder.group = "batch"
-    assert folder.check().samples["group"].to_pylist() == ["x", "A", "x", "y"]
+    assert folder.check().samples.groups == ["x", "A", "x", "y"]
     folder.group = "lot"
     with pytest.raises(InputErrors, match="lot"):
         folder.check()
 
 
-def test_the_samples_table(folder):
+def test_the_samples_table(folder, tmp_path):
     calls = []
     checked = folder.check(lambda *call: calls.append(call))
     digests = [hashlib.md5(folder.runs[f"runs/{name}.csv"]).hexdigest() for name in "BADC"]
-    assert checked.samples.to_pydict() == {
+    checked.samples.write(tmp_path / "samples.parquet")
+    table = pq.read_table(tmp_path / "samples.parquet")
+    assert table.to_pydict() == {
         "sample_id": ["B", "A", "D", "C"],
         "split": ["train", "train", "test", "val"],
         "side": [0, 1, 1, 0],
@@ -120,13 +126,16 @@ def test_the_samples_table(folder):
         "aromatic": [0, 1, None, 0],
         "mineral": [1, 0, None, 1],
     }
-    types = dict(zip(checked.samples.schema.names, checked.samples.schema.types, strict=True))
+    types = dict(zip(table.schema.names, table.schema.types, strict=True))
     assert types["aromatic"] == types["mineral"] == pa.float32()
     assert types["n_rows"] == pa.int64()
     assert types["predict"] == pa.bool_()
     assert pa.types.is_integer(types["side"])
-    assert checked.labels == ["aromatic", "mineral"]
-    assert (checked.submission, checked.submission_labels) == (["D"], ["aromatic", "mineral"])
+    samples, again = checked.samples, SampleTable.read(tmp_path / "samples.parquet")
+    for name, value in vars(samples).items():
+        np.testing.assert_array_equal(getattr(again, name), value)
+    assert samples.labels == ["aromatic", "mineral"]
+    assert (samples.submission, samples.submission_labels) == (["D"], ["aromatic", "mineral"])
     assert checked.twins == []
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
@@ -136,21 +145,21 @@ def test_no_side_channel_and_no_md5(folder):
     folder.path("metadata.csv").write_text("sample_id,split,features_path\nA,train,runs/A.csv\nB,train,runs/B.csv\n")
     del folder.labels["val_labels.csv"]
     checked = folder.check()
-    assert checked.samples["side"].to_pylist() == [0, 0]
-    assert checked.samples["md5"][0].as_py() == hashlib.md5(folder.runs["runs/A.csv"]).hexdigest()
-    assert checked.submission == []
+    assert checked.samples.side.tolist() == [0, 0]
+    assert checked.samples.md5[0] == hashlib.md5(folder.runs["runs/A.csv"]).hexdigest()
+    assert checked.samples.submission == []
 
 
 def test_the_side_flag_is_one_value_of_its_column(folder):
-    folder.side = {"column": "derivatized", "positive": "yes"}
+    folder.side = Side(column="derivatized", positive="yes")
     for row, value in zip(folder.rows, ["yes", " yes ", "no", ""], strict=True):
         row["derivatized"] = value
-    assert folder.check().samples["side"].to_pylist() == [1, 1, 0, 0]
+    assert folder.check().samples.side.tolist() == [1, 1, 0, 0]
 
 
 def test_upper_case_md5(folder):
     folder.rows[0][MD5] = hashlib.md5(folder.runs["runs/B.csv"]).hexdigest().upper()
-    assert len(folder.check().samples) == 4
+    assert len(folder.check().samples.ids) == 4
 
 
 BAD_RUNS = {
@@ -209,7 +218,7 @@ def test_a_compressed_run_and_one_that_ends_early(folder, suffix, compress):
     name = f"runs/A.csv{suffix}"
     folder.rows[1] |= {"features_path": name, MD5: hashlib.md5(content).hexdigest()}
     folder.runs[name] = content
-    assert folder.check().samples["n_rows"].to_pylist() == [3, 2000, 3, 3]
+    assert folder.check().samples.rows.tolist() == [3, 2000, 3, 3]
     folder.runs[name] = content[:-20]
     found = folder.problem()
     assert found.startswith(f"{folder.path(name)}: cannot be read: ")
@@ -357,16 +366,16 @@ def test_what_method_defines_is_counted_not_refused(folder):
 def test_the_submission_has_the_order_of_its_format(folder):
     folder.submission = "sample_id,mineral,aromatic\nC,0,0\nD,0,0\n"
     checked = folder.check()
-    assert (checked.submission, checked.submission_labels) == (["C", "D"], ["mineral", "aromatic"])
-    assert checked.samples["predict"].to_pylist() == [False, False, True, True]
-    assert checked.labels == ["aromatic", "mineral"]
+    assert (checked.samples.submission, checked.samples.submission_labels) == (["C", "D"], ["mineral", "aromatic"])
+    assert checked.samples.predicted.tolist() == [False, False, True, True]
+    assert checked.samples.labels == ["aromatic", "mineral"]
 
 
 def test_an_unlabelled_sample_is_predicted_though_the_format_leaves_it_out(folder):
     folder.submission = "sample_id,mineral,aromatic\nC,0,0\n"
     checked = folder.check()
-    assert checked.submission == ["C"]
-    assert checked.samples["predict"].to_pylist() == [False, False, True, True]
+    assert checked.samples.submission == ["C"]
+    assert checked.samples.predicted.tolist() == [False, False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from test_blends import SETTINGS
 from test_ensemble import SHRINKAGES, case
 
 from ionscape.evaluation.diagnostics import calibration, correlations, family_gains, suspects
+from support.settings import changed
 
 
 def test_correlations():
@@ -27,13 +28,13 @@ def test_a_family_that_only_disturbs_gains_less_than_one_that_knows():
         np.concatenate([probabilities, noise]),
         np.arange(120) % 3,
         ["image", "image", "table"],
-        {**SETTINGS, "method": "weigh"},
+        changed(SETTINGS, method="weigh"),
         SHRINKAGES,
     )
     assert list(gains) == ["image", "table"]
-    assert gains["image"]["gain"] > 0.1 > abs(gains["table"]["gain"])
-    low, high = gains["image"]["gain_interval"]
-    assert 0 < low < gains["image"]["gain"] < high
+    assert gains["image"].gain > 0.1 > abs(gains["table"].gain)
+    low, high = gains["image"].gain_interval
+    assert 0 < low < gains["image"].gain < high
 
 
 def test_one_family_has_nothing_to_be_left_out_of():
@@ -45,10 +46,10 @@ def test_calibration_by_hand():
     labels = np.array([[1], [0], [1], [1]], np.float32)
     found = calibration(labels, np.array([[0.05], [0.07], [0.95], [1.0]]), ["mineral"])
     mineral = found["mineral"]
-    assert mineral["count"] == [2, 2]
-    assert mineral["frequency"] == [0.5, 1.0]
-    assert mineral["probability"] == pytest.approx([0.06, 0.975])
-    assert mineral["ece"] == pytest.approx((0.44 * 2 + 0.025 * 2) / 4)
+    assert mineral.count == [2, 2]
+    assert mineral.frequency == [0.5, 1.0]
+    assert mineral.probability == pytest.approx([0.06, 0.975])
+    assert mineral.ece == pytest.approx((0.44 * 2 + 0.025 * 2) / 4)
     assert found["all"] == mineral
 
 
@@ -56,8 +57,8 @@ def test_suspects_are_labels_that_every_model_contradicts():
     labels = np.array([[1, 0], [0, 1]], np.float32)
     probabilities = np.array([[[0.05, 0.99], [0.2, 0.5]], [[0.02, 0.95], [0.9, 0.01]]])
     found = suspects(labels, probabilities, ["S1", "S2"], ["aromatic", "mineral"])
-    assert [(entry["sample_id"], entry["label"], entry["value"]) for entry in found] == [
+    assert [(entry.sample_id, entry.label, entry.value) for entry in found] == [
         ("S1", "aromatic", 1),
         ("S1", "mineral", 0),
     ]
-    assert [entry["probability"] for entry in found] == pytest.approx([0.05, 0.05])
+    assert [entry.probability for entry in found] == pytest.approx([0.05, 0.05])

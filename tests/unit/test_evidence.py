@@ -1,6 +1,7 @@
 """What speaks for an answer: each family's evidence adds up to its logit, and the ensemble's to its models'."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import test_kernel
 import test_library
@@ -12,7 +13,7 @@ from test_sequence import LABELS, MASSES, TIMES, events
 from ionscape.data.samples import Samples
 from ionscape.evidence.choice import choose
 from ionscape.evidence.combine import Reason, explain, shares, strongest
-from ionscape.evidence.table import mean_evidence
+from ionscape.evidence.table import EvidenceTable
 from ionscape.images.features import feature_names
 from ionscape.models.evidence import Evidence
 from ionscape.models.image import model as image
@@ -215,20 +216,23 @@ def test_whose_evidence_is_shown():
     assert none.mistakes == {0: 0, 1: 0, 2: 1, 4: 0}
 
 
-def test_the_mean_of_a_label():
+def test_the_mean_of_a_label(tmp_path):
     def reason(*masses):
         return Reason(np.array(masses), np.zeros((2, 1)), {}, {})
 
     choice = choose(np.array([[1], [1]]), np.array([[0.8], [0.9]]), 2, 0, 0)
     images = np.array([[[3.0], [1]], [[0], [2]]])
-    means = mean_evidence(choice, {(0, 0): reason(1, 0), (1, 0): reason(0.5, 0.5)}, images, np.array([0, 1]), ["a"])
-    assert means.to_pydict() == {
+    reasons = {(0, 0): reason(1, 0), (1, 0): reason(0.5, 0.5)}
+    EvidenceTable.mean(choice, reasons, images, np.array([0, 1]), ["a"]).write(tmp_path / "evidence.parquet")
+    assert pq.read_table(tmp_path / "evidence.parquet").to_pydict() == {
         "label": ["a", "a"],
         "mz": [0, 1],
         "evidence": [0.75, 0.25],
         "spectrum": [0.375, 0.625],
         "samples": [2, 2],
     }
+    (entry,) = EvidenceTable.read(tmp_path / "evidence.parquet").labels.values()
+    assert (entry.evidence.tolist(), entry.spectrum.tolist(), entry.samples) == ([0.75, 0.25], [0.375, 0.625], 2)
 
 
 @pytest.mark.parametrize("head", ["full", "mass_flat"])

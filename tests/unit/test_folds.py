@@ -1,7 +1,6 @@
 """Folds, and train_fold against a logistic regression fitted by hand: no sample is scored by a model that saw it."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -11,11 +10,12 @@ from sklearn.preprocessing import StandardScaler
 from ionscape.data.samples import Samples
 from ionscape.errors import InputError, InputErrors
 from ionscape.evaluation.cross_validation import config_hash, train_fold
-from ionscape.evaluation.folds import ALWAYS, across_folds, assign_folds, given_folds, join_folds, split_fold, training_part
+from ionscape.evaluation.folds import ALWAYS, Folds, across_folds, draw_folds, given_folds, join_folds
 from ionscape.files.small_csv import Row
-from ionscape.models.inputs import load_samples
-from ionscape.models.logits import collect_logits, logit_table
+from ionscape.models.inputs import with_inputs
+from ionscape.models.logits import Logits, LogitTable
 from ionscape.training.context import FitContext
+from support.samples import sample_table
 from support.settings import load_config
 
 LABELS = ["aromatic", "mineral"]
@@ -45,7 +45,7 @@ def plain_folds(samples, count, seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_every_sample_validates_one_fold_and_labels_are_spread_evenly(seed):
     labels = rare_labels(seed)
-    folds = assign_folds(labels, 5, seed)
+    folds = draw_folds(labels, 5, seed)
     assert folds.dtype == np.int32
     assert folds.shape == (203,)
     sizes = np.bincount(folds, minlength=5)
@@ -57,17 +57,17 @@ def test_every_sample_validates_one_fold_and_labels_are_spread_evenly(seed):
 
 def test_folds_depend_on_the_seed_only():
     labels = rare_labels(0)
-    folds = assign_folds(labels, 5, 42)
+    folds = draw_folds(labels, 5, 42)
     np.random.seed(1)  # noqa: NPY002 (the global state must not matter)
-    np.testing.assert_array_equal(assign_folds(labels, 5, 42), folds)
-    assert (assign_folds(labels, 5, 43) != folds).any()
+    np.testing.assert_array_equal(draw_folds(labels, 5, 42), folds)
+    assert (draw_folds(labels, 5, 43) != folds).any()
 
 
 def test_more_folds_than_samples():
     with pytest.raises(
         InputError, match=r"3 training samples, or groups, cannot be split into 4 folds; lower folds\.count"
     ):
-        assign_folds(np.eye(3), 4, 0)
+        draw_folds(np.eye(3), 4, 0)
 
 
 def rows(*pairs):
@@ -109,47 +109,47 @@ def test_given_folds_that_cannot_be_used(given, messages):
 
 def samples_table():
     """T1 and T2 in train, V1 labelled and V2 unlabelled in val, X unlabelled in test."""
-    return pa.table(
-        {
-            "sample_id": ["V1", "T2", "X", "T1", "V2"],
-            "split": ["val", "train", "test", "train", "val"],
-            "group": ["a", "b", "X", "a", "V2"],
-            "md5": ["1", "2", "3", "4", "1"],
-            "aromatic": pa.array([1, 0, None, 1, None], pa.float32()),
-            "mineral": pa.array([0, 1, None, 1, None], pa.float32()),
-        }
+    unknown = [np.nan, np.nan]
+    return sample_table(
+        ["V1", "T2", "X", "T1", "V2"],
+        LABELS,
+        [[1, 0], [0, 1], unknown, [1, 1], unknown],
+        splits=["val", "train", "test", "train", "val"],
+        groups=["a", "b", "X", "a", "V2"],
+        md5=["1", "2", "3", "4", "1"],
+        predicted=np.array([False, False, True, False, True]),
     )
 
 
 def test_a_group_is_in_one_fold_and_groups_of_one_change_nothing():
     labels = rare_labels(0)
     groups = [f"batch {n // 3}" for n in range(len(labels))]
-    folds = assign_folds(labels, 5, 42, groups)
+    folds = draw_folds(labels, 5, 42, groups)
     assert all(len(set(folds[start : start + 3])) == 1 for start in range(0, len(labels), 3))
     assert np.bincount(folds, minlength=5).min() > 30
     for label in labels.T:
         assert np.ptp([label[folds == fold].mean() for fold in range(5)]) < 0.25
     alone = [str(n) for n in range(len(labels))]
-    np.testing.assert_array_equal(assign_folds(labels, 5, 42, alone), assign_folds(labels, 5, 42))
+    np.testing.assert_array_equal(draw_folds(labels, 5, 42, alone), draw_folds(labels, 5, 42))
     instruments = ["commercial"] * 20 + ["testbed"] * (len(labels) - 20)  # as many groups as folds: leave one out
-    assert len({(*pair,) for pair in zip(instruments, assign_folds(labels, 2, 42, instruments), strict=True)}) == 2
+    assert len({(*pair,) for pair in zip(instruments, draw_folds(labels, 2, 42, instruments), strict=True)}) == 2
     with pytest.raises(InputError, match="or groups, cannot be split into 5 folds"):
-        assign_folds(labels, 5, 42, ["one"] * 100 + ["other"] * 103)
+        draw_folds(labels, 5, 42, ["one"] * 100 + ["other"] * 103)
 
 
 def test_what_is_alike_in_different_folds_is_found():
-    folds = pa.table({"sample_id": ["V1", "T2", "T1"], "fold": [ALWAYS, 0, 1]})
-    assert across_folds(samples_table(), folds, "group") == [["V1", "T1"]]
-    assert across_folds(samples_table(), folds, "md5") == []
-    same = folds.set_column(1, "fold", [[1, 0, 1]])
-    assert across_folds(samples_table(), same, "group") == []
+    samples = samples_table()
+    folds = Folds({"V1": ALWAYS, "T2": 0, "T1": 1})
+    assert across_folds(samples, folds, samples.groups) == [["V1", "T1"]]
+    assert across_folds(samples, folds, samples.md5) == []
+    assert across_folds(samples, Folds({"V1": 1, "T2": 0, "T1": 1}), samples.groups) == []
 
 
 def test_folds_are_drawn_of_the_train_split():
-    ids, labels, groups = training_part(samples_table(), LABELS)
-    assert ids == ["T2", "T1"]
-    assert groups == ["b", "a"]
-    assert labels.tolist() == [[0, 1], [1, 1]]
+    train = samples_table().train_part()
+    assert train.ids == ["T2", "T1"]
+    assert train.groups == ["b", "a"]
+    assert train.truth.tolist() == [[0, 1], [1, 1]]
 
 
 @pytest.mark.parametrize(
@@ -157,18 +157,16 @@ def test_folds_are_drawn_of_the_train_split():
     [(False, {"T2": 0, "T1": 1}), (True, {"V1": ALWAYS, "T2": 0, "T1": 1})],
 )
 def test_other_labelled_samples_are_always_trained_on_or_left_out(train_val, expected):
-    table = join_folds(samples_table(), "aromatic", ["T2", "T1"], np.array([0, 1], dtype=np.int32), train_val)
-    assert table.to_pydict() == {"sample_id": list(expected), "fold": list(expected.values())}
-    assert table["fold"].type == pa.int32()
+    folds = join_folds(samples_table(), ["T2", "T1"], np.array([0, 1], dtype=np.int32), train_val)
+    assert list(folds.of.items()) == list(expected.items())
 
 
 def test_a_held_out_split_is_in_no_training_part():
     drawn = ["T2", "T1"], np.array([0, 1], dtype=np.int32)
-    table = join_folds(samples_table(), "aromatic", *drawn, True, ["val"])
-    assert table["sample_id"].to_pylist() == ["T2", "T1"]
+    assert list(join_folds(samples_table(), *drawn, True, ["val"]).of) == ["T2", "T1"]
     for wrong in ("test", "train", "vla"):
         with pytest.raises(InputError, match=rf"folds\.held_out: '{wrong}' is no split with labels .* \(there is val\)"):
-            join_folds(samples_table(), "aromatic", *drawn, True, [wrong])
+            join_folds(samples_table(), *drawn, True, [wrong])
 
 
 def test_split_fold_is_a_partition():
@@ -177,7 +175,7 @@ def test_split_fold_is_a_partition():
     folds = {sample: int(fold) for sample, fold in zip(ids[:50], rng.integers(ALWAYS, 3, 50), strict=True)}
     seen = []
     for fold in range(3):
-        training, validation = split_fold(ids, folds, fold)
+        training, validation = Folds(folds).split(ids, fold)
         assert set(training).isdisjoint(validation)
         assert sorted([*training, *validation]) == list(range(50))  # those without a fold do neither
         assert [folds[ids[row]] for row in validation] == [fold] * len(validation)
@@ -221,7 +219,7 @@ def test_out_of_fold_logits_are_of_a_model_fitted_on_the_other_folds(fold, train
     if not train_val:
         folds = {sample: f for sample, f in folds.items() if f != ALWAYS}
     predict = np.isnan(samples.labels[:, 0])
-    result = train_fold(samples, predict, folds, fold, settings(c=0.1), FitContext(LABELS, 2, lambda row: None))
+    result = train_fold(samples, predict, Folds(folds), fold, settings(c=0.1), FitContext(LABELS, 2, lambda row: None))
 
     inside = [row for row, sample in enumerate(samples.ids) if folds.get(sample) == fold]
     outside = [row for row, sample in enumerate(samples.ids) if sample in folds and folds[sample] != fold]
@@ -243,7 +241,7 @@ def test_a_folds_own_labels_change_its_score_only():
     flipped = np.where(inside[:, None], 1 - samples.labels, samples.labels)
     spoiled = Samples(samples.ids, samples.inputs, samples.side, flipped)
     first, second = (
-        train_fold(given, predict, folds, 1, settings(), FitContext(LABELS, 1, lambda row: None))
+        train_fold(given, predict, Folds(folds), 1, settings(), FitContext(LABELS, 1, lambda row: None))
         for given in (samples, spoiled)
     )
     np.testing.assert_array_equal(first.oof, second.oof)
@@ -253,37 +251,35 @@ def test_a_folds_own_labels_change_its_score_only():
 
 def test_nothing_to_predict():
     samples, folds = random_samples(3)
-    result = train_fold(samples, np.zeros(60, bool), folds, 0, settings(), FitContext(LABELS, 1, lambda row: None))
+    result = train_fold(samples, np.zeros(60, bool), Folds(folds), 0, settings(), FitContext(LABELS, 1, lambda row: None))
     assert (result.predicted, result.test.shape) == ([], (0, 2))
 
 
 def test_inputs_of_other_samples_or_in_another_order():
-    table = samples_table().append_column("side", pa.array([0, 1, 0, 1, 0], pa.int8()))
-    table = table.append_column("predict", pa.array([False, False, True, False, True]))
-    ids, inputs = table["sample_id"].to_pylist(), np.zeros((5, 3), np.float32)
-    samples, predict = load_samples(table, LABELS, ids, inputs)
-    assert (samples.ids, predict.tolist()) == (ids, [False, False, True, False, True])
+    table, inputs = samples_table(), np.zeros((5, 3), np.float32)
+    samples = with_inputs(table, table.ids, inputs)
+    assert samples.ids == table.ids
     np.testing.assert_array_equal(samples.labels, [[1, 0], [0, 1], [np.nan] * 2, [1, 1], [np.nan] * 2])
-    for other in (ids[::-1], ids[:-1], [*ids[:-1], "Y"]):
+    for other in (table.ids[::-1], table.ids[:-1], [*table.ids[:-1], "Y"]):
         with pytest.raises(InputError, match=r"not of the samples in samples\.parquet"):
-            load_samples(table, LABELS, other, inputs)
+            with_inputs(table, other, inputs)
 
 
-def test_collected_logits_keep_the_order_given():
+def test_collected_logits_keep_the_order_given(tmp_path):
     parts = [
-        (logit_table(["b", "a"], LABELS, np.array([[1, 2], [3, 4]])), {"model": "m2", "fold": 1}),
-        (logit_table([], LABELS, np.empty((0, 2))), {"model": "m2", "fold": 0}),
-        (logit_table(["c"], LABELS, np.array([[5, 6]])), {"model": "m1", "fold": 0}),
+        LogitTable(["b", "a"], LABELS, np.array([[1, 2], [3, 4]], np.float32), {"model": "m2", "fold": 1}),
+        LogitTable([], LABELS, np.empty((0, 2), np.float32), {"model": "m2", "fold": 0}),
+        LogitTable(["c"], LABELS, np.array([[5, 6]], np.float32), {"model": "m1", "fold": 0}),
     ]
-    table = collect_logits(parts)
-    assert table.to_pydict() == {
-        "model": ["m2", "m2", "m1"],
-        "fold": [1, 1, 0],
-        "sample_id": ["b", "a", "c"],
-        "aromatic": [1, 3, 5],
-        "mineral": [2, 4, 6],
-    }
-    assert table["mineral"].type == pa.float32()
+    logits = Logits.collected(parts)
+    logits.write(tmp_path / "logits.parquet")
+    for found in (logits, Logits.read(tmp_path / "logits.parquet")):
+        assert found.model.tolist() == ["m2", "m2", "m1"]
+        assert found.fold.tolist() == [1, 1, 0]
+        assert found.ids.tolist() == ["b", "a", "c"]
+        assert found.values.tolist() == [[1, 2], [3, 4], [5, 6]]
+        assert found.values.dtype == np.float32
+        assert (found.labels, found.models) == (LABELS, ["m2", "m1"])
 
 
 def test_the_configs_hash_sees_every_value_and_no_order():

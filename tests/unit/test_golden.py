@@ -12,13 +12,15 @@ import yaml
 
 from ionscape.data.example.library import read_library
 from ionscape.data.example.writer import write_example
+from ionscape.data.samples import SampleTable
 from ionscape.errors import InputError
 from ionscape.evaluation.cross_validation import config_hash, train_fold
-from ionscape.evaluation.folds import folds_of
+from ionscape.evaluation.folds import Folds
 from ionscape.files.artifact import read_json, read_table
 from ionscape.files.versions import FORMATS
 from ionscape.images.store import load_images
-from ionscape.models.inputs import load_inputs, load_samples
+from ionscape.models.inputs import load_inputs, with_inputs
+from ionscape.models.logits import LogitTable
 from ionscape.models.registry import load_fold
 from ionscape.serving.export import open_export
 from ionscape.serving.predict import predict
@@ -72,21 +74,18 @@ def test_an_unchanged_configuration_keeps_its_hashes(preset):
 
 
 def samples_for(settings):
-    table, facts = read_table(RUN / "samples.parquet", "samples")
+    table = SampleTable.read(RUN / "samples.parquet")
     inputs = RUN / "features.parquet" if settings.input_features else RUN / f"images/{settings.input_normalization}.parquet"
     ids, values, _ = load_inputs(str(inputs), settings)
-    return *load_samples(table, facts["labels"], ids, values), facts["labels"]
+    return with_inputs(table, ids, values), table.predicted, table.labels
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_fitted_model_answers_as_it_did(model):
     fitted = load_fold(RUN / f"models/{model}/fold0")
-    samples, predicted, labels = samples_for(fitted.settings)
-    expected, _ = read_table(RUN / f"models/{model}/fold0/test.parquet", "logits")
-    found = fitted.logits(samples.take(predicted))
-    np.testing.assert_allclose(
-        found, np.column_stack([expected[label].to_numpy() for label in labels]), rtol=1e-4, atol=1e-5
-    )
+    samples, predicted, _ = samples_for(fitted.settings)
+    expected = LogitTable.read(RUN / f"models/{model}/fold0/test.parquet").values
+    np.testing.assert_allclose(fitted.logits(samples.take(predicted)), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_an_exported_folder_answers_as_it_did(tmp_path):
@@ -97,7 +96,7 @@ def test_an_exported_folder_answers_as_it_did(tmp_path):
     found = predict(exported, tmp_path / "new").table().to_pandas()
     expected = pd.read_csv(GOLDEN / "predictions.csv")
     assert found["sample_id"].tolist() == expected["sample_id"].tolist()
-    labels = exported.facts["labels"]
+    labels = exported.manifest.labels
     np.testing.assert_allclose(found[labels], expected[labels], rtol=1e-4, atol=1e-6)
 
 
@@ -105,7 +104,7 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path, caplog):
     told = json.loads((GOLDEN / "checkpoint/expected.json").read_text(encoding="utf-8"))
     settings = load_config({"models": {"events": told["settings"]}}).models["events"]
     samples, predicted, labels = samples_for(settings)
-    folds = folds_of(read_table(RUN / "folds.parquet", "folds")[0])
+    folds = Folds.read(RUN / "folds.parquet")
     checkpoint = tmp_path / "checkpoint.safetensors"
     shutil.copyfile(GOLDEN / "checkpoint/checkpoint.safetensors", checkpoint)
     caplog.set_level(logging.INFO, logger="ionscape")

@@ -5,23 +5,28 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from test_pages import METRICS
+from test_pages import ensemble, metrics
 
+from ionscape.config.sections import Features
 from ionscape.data.check import Checked
 from ionscape.data.run_facts import RunFacts
+from ionscape.evaluation.run_metrics import Reliability
 from ionscape.evidence.combine import Reason
 from ionscape.report.dataset_page import check_page
 from ionscape.report.figures.data import images_figure, labels_figure
 from ionscape.report.figures.ensemble import correlations_figure, reliability_figure, weights_figure
 from ionscape.report.figures.evidence import label_figure
 from ionscape.report.figures.style import to_png
-from ionscape.report.leaderboard import SORT, leaderboard, leaderboard_page
+from ionscape.report.html import SORT
+from ionscape.report.leaderboard import leaderboard_page, leaderboard_text
 from ionscape.report.provenance_page import provenance_page
 from ionscape.report.sample_page import SamplePage, sample_page
 from ionscape.report.trainings_page import trainings_page
+from ionscape.serving.manifest import GridFacts, Manifest, RunColumns
 from ionscape.serving.model_card import model_card, plain
+from support.samples import sample_table
+from support.settings import load_config
 
 EVIL = (
     "<script>alert(1)</script>",
@@ -60,35 +65,10 @@ class Elements(HTMLParser):
 
 
 def check(name: str) -> str:
-    samples = pa.table(
-        {
-            "sample_id": [name, "b"],
-            "split": [name, "train"],
-            "side": pa.array([0, 1], pa.int8()),
-            "n_rows": [1, 2],
-            name: pa.array([1.0, 0.0], pa.float32()),
-        }
-    )
+    samples = sample_table([name, "b"], [name], [[1], [0]], splits=[name, "train"], rows=np.array([1, 2]))
     runs = [RunFacts(missing=3), RunFacts()]
     layout = SimpleNamespace(columns={"axis": name}, root=Path(name.replace("/", "_")))
-    return check_page(Checked(samples, [name], runs, [[name, "b"]]), layout)
-
-
-def metrics(name: str) -> dict:
-    scores = {
-        **METRICS["baseline"],
-        "labels": {name: {"log_loss": 0.5, "positives": 2, "average_precision": 0.5, "roc_auc": None}},
-    }
-    return {
-        **METRICS,
-        **dict.fromkeys(("baseline", "ensemble", "ensemble_nested"), scores),
-        "models": {name: scores},
-        "families": {name: METRICS["families"]["image"]},
-        "methods_nested": {name: 0.1},
-        "held_out": {name: {"samples": 3, "ensemble": {"log_loss": 0.25}, name: {"log_loss": 0.35}}},
-        "suspects": [{"sample_id": name, "label": name, "value": 1, "probability": 0.01}],
-        "calibration": {name: {"ece": 0.1}},
-    }
+    return check_page(Checked(samples, runs, [[name, "b"]]), layout)
 
 
 def sample(name: str) -> str:
@@ -104,7 +84,9 @@ def sample(name: str) -> str:
 ROW = {"fold": 0, "state": "done", "starts": 1}
 PAGES = {
     "check": check,
-    "leaderboard": lambda name: leaderboard_page(metrics(name), {"members": [name], "method": name}, {name: name}),
+    "leaderboard": lambda name: leaderboard_page(
+        metrics(name, name), ensemble(name, method=name, label=name), {name: name}
+    ),
     "sample": sample,
     "trainings": lambda name: trainings_page([{**ROW, "model": name, "host": name, "gpu": name}]),
     "provenance": lambda name: provenance_page(
@@ -128,7 +110,7 @@ def test_a_name_is_text(page, name):
 
 @pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
 def test_a_name_in_a_figure(name):
-    bins = {"ece": 0.1, "probability": [0.1], "frequency": [0.0], "count": [8]}
+    bins = Reliability(ece=0.1, probability=[0.1], frequency=[0.0], count=[8])
     cells = np.random.default_rng(0).random((20, 8))
     for figure in (
         labels_figure([name], {name: np.array([3])}, np.ones((1, 1))),
@@ -143,16 +125,19 @@ def test_a_name_in_a_figure(name):
 
 @pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
 def test_a_name_on_the_model_card(name):
-    facts = {
-        "run": "r",
-        "labels": [name],
-        "grid": {"masses": 16, "times": 16, "limits": None},
-        "known": {"0": {"scans": [1.0, 2.0]}},
-        "columns": {"axis": name},
-        "trained_on": 8,
-    }
-    ensemble = {"members": ["m"], "weights": {"m": {name: 1.0}}}
-    text = model_card(facts, metrics(name), ensemble, {"m": {"family": "table", "algorithm": "lightgbm"}}, 3)
+    manifest = Manifest(
+        run="r",
+        labels=[name],
+        columns=RunColumns(axis=name, mass="m", intensity="i", time="t"),
+        grid=GridFacts(masses=16, times=16, drop_masses=[], limits=None, statistic="sum"),
+        side=None,
+        features=Features(),
+        known={"0": {"scans": [1.0, 2.0]}},
+        trained_on=8,
+        members={"m": [0, 1, 2]},
+    )
+    models = load_config({"models": {"m": {"family": "table"}}}).models
+    text = model_card(manifest, metrics(name, name), ensemble("m", label=name), models)
     assert text.count(plain(name)) >= 3
     for mark in ("<", "|", "`", "["):
         assert f"\\{mark}" in plain(f"a{mark}b")
@@ -166,4 +151,4 @@ def test_a_name_that_is_markdown():
 
 @pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
 def test_a_name_on_the_leaderboard_as_text(name):
-    assert name in leaderboard(metrics(name), {"members": [name], "method": "stack"}, "s.csv")
+    assert name in leaderboard_text(metrics(name), ensemble(name), "s.csv")

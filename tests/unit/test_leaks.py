@@ -9,6 +9,7 @@ from test_sequence import SETTINGS as SEQUENCE
 
 from ionscape.data.samples import Samples
 from ionscape.evaluation.cross_validation import train_fold
+from ionscape.evaluation.folds import Folds
 from ionscape.evaluation.metrics import log_loss
 from ionscape.models.logits import probabilities_of
 from ionscape.training.context import FitContext
@@ -48,9 +49,8 @@ def out_of_fold_loss(settings, leaks_into):
         inputs = np.log(planted.max(axis=2)) if settings["family"] == "table" else planted
         samples = Samples(ids, inputs, np.zeros(SAMPLES, np.int64), labels)
         nobody = np.zeros(SAMPLES, bool)
-        logits[folds == fold] = train_fold(
-            samples, nobody, of, fold, model_settings(settings), FitContext(["mineral"], 1, lambda row: None)
-        ).oof
+        context = FitContext(["mineral"])
+        logits[folds == fold] = train_fold(samples, nobody, Folds(of), fold, model_settings(settings), context).oof
     return log_loss(labels, probabilities_of(logits))
 
 

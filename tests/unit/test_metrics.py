@@ -17,7 +17,7 @@ def test_scores_as_scikit_learn_has_them(seed):
     found = score(labels, probabilities[0], LABELS)
     for index, name in enumerate(LABELS):
         y, p = labels[:, index], probabilities[0, :, index]
-        assert found["labels"][name] == pytest.approx(
+        assert found.labels[name].model_dump() == pytest.approx(
             {
                 "log_loss": sklearn.log_loss(y, p),
                 "average_precision": sklearn.average_precision_score(y, p),
@@ -26,20 +26,20 @@ def test_scores_as_scikit_learn_has_them(seed):
             }
         )
     for key in ("log_loss", "average_precision", "roc_auc"):
-        assert found[key] == pytest.approx(np.mean([found["labels"][name][key] for name in LABELS]))
-    assert log_loss(labels, probabilities[0]) == pytest.approx(found["log_loss"])
-    assert reference_loss(labels, probabilities[0]) == pytest.approx(found["log_loss"])
+        assert getattr(found, key) == pytest.approx(np.mean([getattr(found.labels[name], key) for name in LABELS]))
+    assert log_loss(labels, probabilities[0]) == pytest.approx(found.log_loss)
+    assert reference_loss(labels, probabilities[0]) == pytest.approx(found.log_loss)
 
 
 def test_a_label_of_one_class_has_a_log_loss_only():
     labels = np.array([[0, 1], [0, 0]], dtype=np.float32)
     found = score(labels, np.array([[0.1, 0.8], [0.2, 0.3]]), LABELS)
-    assert found["labels"]["aromatic"]["roc_auc"] is None
-    assert found["labels"]["aromatic"]["average_precision"] is None
-    assert found["labels"]["aromatic"]["log_loss"] == pytest.approx(-(math.log(0.9) + math.log(0.8)) / 2)
-    assert found["roc_auc"] == 1
+    assert found.labels["aromatic"].roc_auc is None
+    assert found.labels["aromatic"].average_precision is None
+    assert found.labels["aromatic"].log_loss == pytest.approx(-(math.log(0.9) + math.log(0.8)) / 2)
+    assert found.roc_auc == 1
     nothing = score(labels[:, :1], np.array([[0.1], [0.2]]), LABELS[:1])
-    assert (nothing["roc_auc"], nothing["average_precision"]) == (None, None)
+    assert (nothing.roc_auc, nothing.average_precision) == (None, None)
     json.dumps(nothing, allow_nan=False)
 
 

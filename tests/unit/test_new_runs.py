@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ionscape.config.sections import Side
 from ionscape.errors import InputError
 from ionscape.serving.new_runs import find_new, find_runs
 
-SIDE = {"column": "derivatized", "positive": "1"}
+SIDE = Side(column="derivatized", positive="1")
 
 
 @pytest.fixture

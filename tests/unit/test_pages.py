@@ -6,9 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ionscape.evaluation.ensemble import Ensemble
+from ionscape.evaluation.run_metrics import (
+    Correlations,
+    Gain,
+    HeldOut,
+    LabelScore,
+    Part,
+    Reliability,
+    RunMetrics,
+    Score,
+    SplitByReplicates,
+    Suspect,
+)
 from ionscape.evidence.choice import explained_labels
 from ionscape.evidence.combine import Reason
-from ionscape.files.artifact import write_json
 from ionscape.files.paths import file_name
 from ionscape.report.leaderboard import leaderboard_page
 from ionscape.report.provenance_page import commit, provenance_page
@@ -93,31 +105,38 @@ def test_file_names_are_apart_and_stay_in_their_folder():
     assert file_name("S0011") == "S0011"
 
 
-METRICS = {
-    "samples": 8,
-    "baseline": {
-        "log_loss": 0.5,
-        "log_loss_interval": [0.4, 0.6],
-        "log_loss_by_fold": [0.45, 0.55],
-        "average_precision": 0.2,
-        "roc_auc": None,
-        "labels": {"a_b": {"log_loss": 0.5}},
-    },
-    "methods_nested": {"weigh": 0.2, "stack": 0.1},
-    "families": {"image": {"without": 0.3, "gain": 0.02, "gain_interval": [-0.01, 0.05]}},
-    "held_out": {"val": {"samples": 3, "ensemble": {"log_loss": 0.25}, EVIL: {"log_loss": 0.35}}},
-    "replicates": {
-        "near_identical": {"samples": 0, "log_loss": {}},
-        "others": {"samples": 8, "log_loss": {"ensemble (nested)": 0.21}},
-    },
-    "suspects": [{"sample_id": EVIL, "label": "a_b", "value": 1, "probability": 0.01}],
-}
-METRICS["ensemble"] = METRICS["ensemble_nested"] = {**METRICS["baseline"], "log_loss": 0.21}
-METRICS["models"] = {EVIL: {**METRICS["baseline"], "log_loss": 0.31}, "best": {**METRICS["baseline"], "log_loss": 0.22}}
+def metrics(name: str = EVIL, label: str = "a_b") -> RunMetrics:
+    """Of two models, one of that name, a split and a family of that name too."""
+    labels = {label: LabelScore(log_loss=0.5, average_precision=0.5, positives=2)}
+    shared = {"log_loss_interval": (0.4, 0.6), "log_loss_by_fold": [0.45, 0.55], "average_precision": 0.2, "labels": labels}
+    score = {loss: Score(log_loss=loss, **shared) for loss in (0.21, 0.22, 0.25, 0.31, 0.35, 0.5)}
+    none, others = Part(samples=0), Part(samples=8, ensemble_nested=0.21, models={name: 0.31})
+    models = {name: score[0.31], "best": score[0.22]}
+    held_out = HeldOut(samples=3, ensemble=score[0.25], models=dict.fromkeys(models, score[0.35]))
+    return RunMetrics(
+        samples=8,
+        baseline=score[0.5],
+        models=models,
+        ensemble=score[0.21],
+        ensemble_nested=score[0.21],
+        methods_nested={"select": 0.2, name: 0.1},
+        families={name: Gain(without=0.3, gain=0.02, gain_interval=(-0.01, 0.05))},
+        walks={},
+        correlations=Correlations(models=list(models), logits=[[1, 0.5], [0.5, 1]]),
+        replicates=SplitByReplicates(near_identical=none, others=others),
+        calibration={label: Reliability(ece=0.1, probability=[0.1], frequency=[0.0], count=[8])},
+        suspects=[Suspect(sample_id=name, label=label, value=1, probability=0.01)],
+        held_out={name: held_out},
+    )
+
+
+def ensemble(*members: str, method: str = "stack", label: str = "a_b") -> Ensemble:
+    weights = {member: {label: 1.0} for member in members}
+    return Ensemble(method=method, members=list(members), weights=weights, bias={label: 0.0}, clip=1e-4)
 
 
 def test_the_leaderboard_page():
-    text = leaderboard_page(METRICS, {"members": ["best"], "method": "stack"}, {EVIL: "image", "best": "table"})
+    text = leaderboard_page(metrics(), ensemble("best"), {EVIL: "image", "best": "table"})
     assert "<script>alert" not in text
     rows = re.findall(r"<tr><td>(.*?)</td>", text)
     assert rows[:3] == ["ensemble (nested)", "ensemble (optimistic)", "best"]  # the best model first
@@ -148,7 +167,7 @@ def test_the_commit_of_a_folder_without_git(tmp_path):
 
 def test_the_last_lines(tmp_path):
     (tmp_path / "ensemble").mkdir()
-    write_json(tmp_path / "ensemble" / "metrics.json", METRICS, "metrics")
+    metrics().write(tmp_path / "ensemble" / "metrics.json")
     said = run_lines(tmp_path, " --configfile lab.yaml")
     assert "snakemake export --configfile lab.yaml, then" in said
     assert "log loss 0.2100 (95 %: 0.4000–0.6000), 0.42 of constant frequencies'; best single model: best, 0.2200" in said

@@ -1,9 +1,11 @@
 """Figures: they are drawn for what is usual and for what is odd, the same bytes each time, and say what they are told."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
+from ionscape.evaluation.cross_validation import History
+from ionscape.evaluation.run_metrics import Reliability, Step
+from ionscape.evidence.table import EvidenceTable, LabelEvidence
 from ionscape.report.figures.data import images_figure, labels_figure, tic_figure
 from ionscape.report.figures.ensemble import (
     correlations_figure,
@@ -19,14 +21,21 @@ from ionscape.report.figures.training import curves_figure, jobs_figure
 RNG = np.random.default_rng(0)
 LABELS = ["a", "$b_{c", "<i>"]
 CELLS, NONE = RNG.random((20, 8)), np.zeros((20, 8))
-HISTORY = {"epoch": np.arange(1, 4), "train_loss": np.array([0.6, 0.4, 0.3]), "validation_loss": np.array([0.6, 0.35, 0.4])}
-BINS = {"ece": 0.1, "probability": [0.1, 0.9], "frequency": [0.0, 1.0], "count": [8, 2]}
-STEPS = [{"members": ["m"], "loss": 0.3}, {"members": ["m", "n"], "loss": 0.2}]
+LOSSES = [(0.6, 0.6), (0.4, 0.35), (0.3, 0.4)]
+ROWS = [{"epoch": n, "train_loss": train, "validation_loss": loss} for n, (train, loss) in enumerate(LOSSES, start=1)]
+BINS = Reliability(ece=0.1, probability=[0.1, 0.9], frequency=[0.0, 1.0], count=[8, 2])
+STEPS = [Step(members=["m"], loss=0.3), Step(members=["m", "n"], loss=0.2)]
+
+
+def history(fold, best_epoch):
+    return History(ROWS, {"fold": fold, "best_epoch": best_epoch})
+
+
 FIGURES = {
     "labels": lambda: labels_figure(LABELS, {"train": np.array([3, 0, 1]), "val": np.array([1, 1, 0])}, np.eye(3)),
     "chromatograms": lambda: tic_figure({"train": RNG.random((70, 8)), "test": RNG.random((1, 8))}, "temp", [30, 1000]),
     "images": lambda: images_figure("S$1", {"none": CELLS, "mass": -CELLS}, "time", None),
-    "curves": lambda: curves_figure("m", {0: HISTORY, 3: HISTORY}, {0: 2, 3: None}),
+    "curves": lambda: curves_figure("m", [history(0, 2), history(3, None)]),
     "jobs": lambda: jobs_figure(["render", "train m"], [[1.5, 20], [0]], [[100, 90], [0]]),
     "correlations": lambda: correlations_figure(["m", "n"], np.array([[1, -0.5], [-0.5, 1]])),
     "one model": lambda: correlations_figure(["m"], np.ones((1, 1))),
@@ -61,7 +70,7 @@ def test_ions_that_get_a_name():
 
 
 def test_the_chosen_epoch_and_the_best_step_are_marked():
-    (validation,) = [axes for axes in curves_figure("m", {0: HISTORY}, {0: 2}).axes if axes.get_title(loc="left")[0] == "v"]
+    (validation,) = [axes for axes in curves_figure("m", [history(0, 2)]).axes if axes.get_title(loc="left")[0] == "v"]
     dots = [line.get_xydata().tolist() for line in validation.lines if line.get_marker() == "o"]
     assert dots == [[[2, 0.35]]]
     grow = walks_figure({"grow": STEPS, "drop": STEPS[::-1]}).axes[0]
@@ -70,11 +79,10 @@ def test_the_chosen_epoch_and_the_best_step_are_marked():
     assert [text.get_text() for text in grow.texts] == ["+m", "+n"]
 
 
-def test_each_labels_rows_are_in_its_own_figure():
-    columns = {"label": ["a", "a", "b", "b"], "mz": [0, 1, 0, 1], "evidence": [0.9, 0.1, 0.2, 0.8]}
-    means = pa.table({**columns, "spectrum": [0.5, 0.5, 0.3, 0.7], "samples": pa.array([2, 2, 5, 5], pa.int32())})
-    for name, figure in label_figures(means):
-        rows = [row for row in range(4) if columns["label"][row] == name]
-        evidence, spectrum = (means[kind].to_numpy()[rows] for kind in ("evidence", "spectrum"))
-        assert to_png(figure) == to_png(label_figure(name, evidence, spectrum, {"a": 2, "b": 5}[name]))
-    assert [name for name, _ in label_figures(means)] == ["a", "b"]
+def test_each_labels_evidence_is_in_its_own_figure():
+    a = LabelEvidence(np.array([0.9, 0.1]), np.array([0.5, 0.5]), 2)
+    b = LabelEvidence(np.array([0.2, 0.8]), np.array([0.3, 0.7]), 5)
+    drawn = dict(label_figures(EvidenceTable({"a": a, "b": b})))
+    assert list(drawn) == ["a", "b"]
+    for name, entry in (("a", a), ("b", b)):
+        assert to_png(drawn[name]) == to_png(label_figure(name, entry.evidence, entry.spectrum, entry.samples))

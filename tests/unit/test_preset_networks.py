@@ -94,7 +94,7 @@ def test_a_preset_names_the_weights_that_it_takes_from_the_hub(preset):
 
 def test_a_model_card_names_the_weights():
     model = image_models("mars1")["resnet34"]
-    assert "ImageNet weights of timm's hub (timm/resnet34.bt_in1k)" in pretrained_source(model.model_dump())
+    assert "ImageNet weights of timm's hub (timm/resnet34.bt_in1k)" in pretrained_source(model)
 
 
 @pytest.mark.parametrize("preset", ["second-place", "second-place-rerun"])

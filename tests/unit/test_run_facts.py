@@ -5,7 +5,7 @@ import pytest
 
 from ionscape.config.grid import Grid
 from ionscape.data.run import Run
-from ionscape.data.run_facts import RunFacts, facts_table, run_facts
+from ionscape.data.run_facts import RunFacts, read_facts, run_facts, write_facts
 from ionscape.serving.applicability import known_ranges, unlike
 
 
@@ -30,14 +30,15 @@ def test_facts_of_a_run():
     }
 
 
-def test_known_ranges_and_the_table():
+def test_known_ranges_and_the_table(tmp_path):
     facts = [
         RunFacts(scans=100, mass_low=1, mass_high=99, total=5.0),
         RunFacts(scans=150, mass_low=2, mass_high=98, total=1.0),
     ]
-    table = facts_table(["a", "b"], facts)
-    assert table.column_names == ["sample_id", *RunFacts.__annotations__]
-    assert table["scans"].to_pylist() == [100, 150]
+    write_facts(tmp_path / "runs.parquet", ["a", "b"], facts)
+    table = read_facts(tmp_path / "runs.parquet")
+    assert list(table) == list(RunFacts.__annotations__)
+    assert table["scans"].tolist() == [100, 150]
     both = {"scans": [100, 150], "mass_low": [1, 2], "mass_high": [98, 99], "total": [1, 5]}
     assert known_ranges(table, np.array([0, 0]), axis=False) == {"0": both}
     apart = known_ranges(table, np.array([1, 0]), axis=True)

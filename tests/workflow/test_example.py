@@ -15,12 +15,12 @@ from test_instruments import write_andi, write_mzml
 
 from conftest import copy_of_the_workflow, snakemake_in
 from ionscape.data.example.library import read_library
-from ionscape.data.samples import Samples
-from ionscape.evaluation.folds import folds_of
+from ionscape.data.samples import Samples, SampleTable
+from ionscape.evaluation.folds import Folds
 from ionscape.evidence.combine import explain
 from ionscape.evidence.out_of_fold import out_of_fold
-from ionscape.files.artifact import read_table
 from ionscape.images.store import load_some
+from ionscape.serving.export import open_export
 from ionscape.serving.predict import predict
 
 pytestmark = pytest.mark.workflow
@@ -105,14 +105,13 @@ def test_evidence_is_at_the_ions_of_the_labels_compounds(example, model, least):
     with open(run / "data/compounds.csv", newline="") as stream:
         for row in csv.DictReader(stream):
             contents.setdefault(row["sample_id"], []).append(library[row["compound"]])
-    table, facts = read_table(run / "samples.parquet", "samples")
-    labels, folds = facts["labels"], folds_of(read_table(run / "folds.parquet", "folds")[0])
-    ids, images = load_some(sorted((run / "images/raw").iterdir()), set(folds))
-    rows = [table["sample_id"].to_pylist().index(sample) for sample in ids]
-    truth = np.column_stack([table[label].to_numpy()[rows] for label in labels])
-    samples = Samples(ids, images, table["side"].to_numpy()[rows].astype(np.int64), truth.astype(np.float32))
-    fold = np.array([folds[sample] for sample in ids])
-    features = json.loads((run / "export/model.json").read_text())["features"]
+    table = SampleTable.read(run / "samples.parquet")
+    labels, folds = table.labels, Folds.read(run / "folds.parquet")
+    ids, images = load_some(sorted((run / "images/raw").iterdir()), set(folds.of))
+    rows = [table.row_of[sample] for sample in ids]
+    truth = table.truth[rows]
+    samples, fold = Samples(ids, images, table.side[rows], truth), folds.of_rows(ids)
+    features = open_export(run / "export").manifest.features
     asked = out_of_fold(run / "models", model, samples, fold, np.arange(len(ids)), features, 1)
 
     def own_and_others(row: int, label: int) -> tuple[list[int], list[int]]:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ionscape.config.grid import Grid
+from ionscape.config.sections import Side
 from ionscape.data.check import Layout, check_dataset
 from ionscape.data.run_facts import write_facts
 from ionscape.files.atomic import write_text
@@ -24,7 +25,7 @@ def main(job) -> None:
         labels=[Path(path) for path in job.input.labels],
         submission_format=Path(job.input.submission_format) if job.input.submission_format else None,
         columns=job.params.columns,
-        side=job.params.side,
+        side=Side(**job.params.side) if job.params.side else None,
         group=job.params.group,
         grid=Grid(**job.params.grid),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..config.grid import Grid
+from ..config.sections import Side
 from ..errors import InputError, InputErrors
 from ..files.small_csv import Row
 from .labels import read_labels
@@ -38,7 +39,7 @@ class Layout:
     labels: list[Path]
     submission_format: Path | None
     columns: dict[str, str]
-    side: dict[str, str] | None
+    side: Side | None
     group: str | None
     grid: Grid
 
@@ -138,7 +139,7 @@ def _table(
     ids, wanted = [row["sample_id"] for row in rows], set(submission)
     unknown = [float("nan")] * len(names)
     flag = layout.side
-    side = [flag is not None and row[flag["column"]].strip() == flag["positive"] for row in rows]
+    side = [flag is not None and row[flag.column].strip() == flag.positive for row in rows]
     group = [(row[layout.group].strip() if layout.group else "") or row["sample_id"] for row in rows]
     predicted = [row["split"] != TRAIN or row["sample_id"] in wanted or row["sample_id"] not in labels for row in rows]
     return SampleTable(

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from ..config.sections import Side
 from ..errors import InputError
 from ..files.paths import resolve_inside
 from ..files.small_csv import Row, read_rows
@@ -12,9 +13,9 @@ from .names import LONGEST_NAME, is_readable, is_word
 from .samples import TRAIN
 
 
-def read_metadata(path: Path, side: dict[str, str] | None, group: str | None) -> list[Row]:
+def read_metadata(path: Path, side: Side | None, group: str | None) -> list[Row]:
     """The rows of the metadata. Raises InputError: as :func:`.small_csv.read_rows`, or a column is missing."""
-    required = ["sample_id", "split", "features_path"] + ([side["column"]] if side else []) + ([group] if group else [])
+    required = ["sample_id", "split", "features_path"] + ([side.column] if side else []) + ([group] if group else [])
     return read_rows(path, "the metadata", required)[1]
 
 

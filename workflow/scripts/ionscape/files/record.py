@@ -13,7 +13,7 @@ from .versions import FORMATS
 class Record(BaseModel):
     """A part of an artefact: named, typed, frozen fields and nothing else."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Document(Record):
