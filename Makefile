@@ -13,15 +13,23 @@ SMK = Snakefile workflow/rules
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-STAMP = .venv/.$(notdir $(strip $(LOCK)))
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-$(STAMP): $(strip $(LOCK))
+STAMP = .venv/.$(notdir $(strip $(LOCK))) # what a run needs is installed, and the package itself
+DEV = .venv/.dev.lock # so is what tests and checks need
+
+$(STAMP): $(strip $(LOCK)) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(PIP) -r $<
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@rm -f .venv/.*.lock && touch $@
 
-venv: $(STAMP) ## .venv with the pinned dependencies of LOCK
+$(DEV): envs/dev.lock $(STAMP)
+	$(PIP) -r $<
+	@touch $@
+
+venv: $(STAMP) ## .venv with ionscape and its pinned dependencies, those of LOCK
 
 run: $(STAMP) ## the example, from simulated runs to a leaderboard, a submission and report.html
 	@[ -t 2 ] && bars="--logger rich"; \
@@ -32,7 +40,7 @@ run: $(STAMP) ## the example, from simulated runs to a leaderboard, a submission
 status: $(STAMP) ## where each training stands, of the run that was started last or of RUN=name
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m ionscape.jobs.status $(RUN)
 
-check: $(STAMP) ## formatting, lint and security of Python and Snakemake files
+check: $(DEV) ## formatting, lint and security of Python and Snakemake files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive workflow envs
@@ -44,20 +52,20 @@ test: check ## check, then all tests
 	$(BIN)/python -m pytest tests/workflow -n 2 --dist loadfile # Snakemake starts on one core, images are trained on the other
 	$(WITH_DATA) $(BIN)/python -m pytest tests/faults tests/benchmarks
 
-audit: $(STAMP) ## known vulnerabilities of the pinned packages, where the service that knows them answers
+audit: $(DEV) ## known vulnerabilities of the pinned packages, where the service that knows them answers
 	$(BIN)/python envs/audit.py
 
-slurm: $(STAMP) ## the tests on a Slurm cluster made here (root; slurmctld, slurmd, slurm-client, munge), or ONLY=some
+slurm: $(DEV) ## the tests on a Slurm cluster made here (root; slurmctld, slurmd, slurm-client, munge), or ONLY=some
 	IONSCAPE_SLURM=1 $(BIN)/python -m pytest tests/slurm $(if $(ONLY),-k "$(ONLY)")
 
-faults: $(STAMP) ## hostile input and bad days by the thousand, two hours, or ONLY=some parts: docs/robustness.md
+faults: $(DEV) ## hostile input and bad days by the thousand, two hours, or ONLY=some parts: docs/robustness.md
 	PYTHONPATH=workflow/scripts:tests/unit:tests/faults $(BIN)/python tests/faults/robustness.py $(ONLY) \
 		$(if $(DATA),--runs $(wildcard $(strip $(DATA))/gcms/train_features/*0.csv))
 
-networks: $(STAMP) ## each network of the presets trains at full size, or ONLY=some: hours on a CPU, minutes on a GPU
+networks: $(DEV) ## each network of the presets trains at full size, or ONLY=some: hours on a CPU, minutes on a GPU
 	$(BIN)/python -m pytest tests/unit/test_preset_networks.py -m full --durations 0 $(if $(ONLY),-k "$(ONLY)")
 
-format: $(STAMP) ## formats all files
+format: $(DEV) ## formats all files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt $(SMK)
@@ -68,5 +76,5 @@ docs: $(STAMP) ## docs/config.md, made of the schema
 backbones: $(STAMP) ## the list of timm's backbones that fit our images (20 minutes; after a new timm)
 	cd workflow/scripts && ../../$(BIN)/python -m ionscape.models.image.catalog ../schemas/backbones.json
 
-lock: ## pins all of envs/requirements.in (needs uv)
-	envs/lock.sh
+lock: $(DEV) ## pins all that pyproject.toml asks for
+	PATH="$(abspath $(BIN)):$$PATH" envs/lock.sh

@@ -1,4 +1,4 @@
-"""Known vulnerabilities of what cuda.lock pins (cpu.lock is a part of it): ``make audit``.
+"""Known vulnerabilities of what cuda.lock (cpu.lock is a part of it) and dev.lock pin: ``make audit``.
 
 Fails where pip-audit knows of one that ``ignored_vulnerabilities.yaml`` does not explain. Where the service that knows them
 does not answer, that is said, and nothing fails: a build must not depend on somebody else's server.
@@ -43,8 +43,9 @@ def verdict(report: dict, ignored: dict[str, str]) -> tuple[list[str], bool]:
 
 
 def main() -> int:
-    command = [sys.executable, "-m", "pip_audit", "--requirement", str(HERE / "cuda.lock"), "--disable-pip", "--no-deps"]
+    command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--no-deps"]
     command += ["--format", "json", "--progress-spinner", "off"]
+    command += [word for name in ("cuda.lock", "dev.lock") for word in ("--requirement", str(HERE / name))]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         report = json.loads(told.stdout)

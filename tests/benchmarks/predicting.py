@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common import ROOT, machine
 
-from ionscape.data.example.library import read_library
+from ionscape.data.example.library import LIBRARY, read_library
 from ionscape.data.example.writer import write_example
 
 #: Another one than the example's own.
@@ -31,7 +31,7 @@ def main() -> None:
     facts = machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_example(read_library(ROOT / "resources/ei_library.csv"), folder / "new", arguments.runs, SEED)
+        write_example(read_library(LIBRARY), folder / "new", arguments.runs, SEED)
         new = [str(path) for path in sorted((folder / "new").glob("*_features"))]
         given = [f"model={arguments.model.resolve()}", f"new={new}", f"predictions={folder / 'answers'}"]
         command = [sys.executable, "-m", "snakemake", "--cores", "2", "predict", "--config", *given]

@@ -14,7 +14,7 @@ from mutations import ARCHIVES, MUTATIONS, bit_flips, pack, unpacked
 from plain_reading import COLUMNS, GRID, right_image
 
 from ionscape.data.example.chromatography import simulate_runs
-from ionscape.data.example.library import read_library
+from ionscape.data.example.library import LIBRARY, read_library
 from ionscape.data.run_facts import run_facts
 from ionscape.data.run_file import RunFile
 from ionscape.errors import InputError
@@ -133,7 +133,7 @@ def strange_paths(folder: Path) -> list[Outcome]:
 
 def simulated(runs: int, rows: int) -> list[bytes]:
     """Good CSVs: every n-th row of simulated runs."""
-    library = read_library(ROOT / "resources/ei_library.csv")
+    library = read_library(LIBRARY)
     contents = []
     for run in simulate_runs(library, runs, seed=7):
         table = np.stack([run.time, run.mass, run.intensity], axis=1)

@@ -13,7 +13,7 @@ import yaml
 
 from ionscape.config.grid import Grid
 from ionscape.data.example.chromatography import simulate_runs
-from ionscape.data.example.library import read_library
+from ionscape.data.example.library import LIBRARY, read_library
 from ionscape.data.run import Run
 from ionscape.data.samples import Samples
 from ionscape.images.normalization import normalize
@@ -123,7 +123,7 @@ NETWORKS = {
 
 def simulated(runs, grid):
     """Runs of the embedded example as raw images."""
-    library = read_library(ROOT / "resources/ei_library.csv")
+    library = read_library(LIBRARY)
     made = list(simulate_runs(library, runs, 0))
     images = [render(Run(run.time, run.mass, run.intensity, 0), grid) for run in made]
     labels = np.stack([run.labels for run in made]).astype(np.float32)

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +9,11 @@ from reading import read_run
 
 from ionscape.config.grid import Grid
 from ionscape.data.example.chromatography import SPLIT_SHARES, _peak, simulate_runs
-from ionscape.data.example.library import FAMILIES, LIBRARY_COLUMNS, MAX_MASS, read_library
+from ionscape.data.example.library import FAMILIES, LIBRARY, LIBRARY_COLUMNS, MAX_MASS, read_library
 from ionscape.data.example.writer import write_example
 from ionscape.data.run import Run as RawRun
 from ionscape.images.render import render
 
-LIBRARY = Path(__file__).parents[2] / "resources" / "ei_library.csv"
 ARRAYS = ("labels", "time", "mass", "intensity", "retention_times", "amounts")
 HEADER = ",".join(LIBRARY_COLUMNS)
 HEXANE = "n-hexane,C6H14,hydrocarbon,600,,43:780 57:999 86:150"

@@ -14,7 +14,7 @@ from browser import chromium, walk
 from test_instruments import write_andi, write_mzml
 
 from conftest import copy_of_the_workflow, snakemake_in
-from ionscape.data.example.library import read_library
+from ionscape.data.example.library import LIBRARY, read_library
 from ionscape.data.samples import Samples, SampleTable
 from ionscape.evaluation.folds import Folds
 from ionscape.evidence.combine import explain
@@ -100,7 +100,7 @@ def test_evidence_is_at_the_ions_of_the_labels_compounds(example, model, least):
     """Out-of-fold, of runs with several compounds: the evidence for a label is at the ions of the compounds that have it,
     not at those of the others, which are as strong: the run's own spectrum tells no difference."""
     run = example[0] / "results/example"
-    library = {compound.name: compound for compound in read_library(example[0] / "resources/ei_library.csv")}
+    library = {compound.name: compound for compound in read_library(LIBRARY)}
     contents: dict[str, list] = {}
     with open(run / "data/compounds.csv", newline="") as stream:
         for row in csv.DictReader(stream):

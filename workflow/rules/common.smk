@@ -17,6 +17,7 @@ from ionscape.jobs import hooks
 from ionscape.models.family import families
 
 hooks.report_ctrl_c()
+hooks.use_library(WORKFLOW / "scripts")
 
 try:
     FAMILIES = families()

@@ -3,7 +3,7 @@
 
 rule simulate_example:
     input:
-        library=workflow.source_path("../../resources/ei_library.csv"),
+        library=workflow.source_path("../scripts/ionscape/data/example/ei_library.csv"),
     output:
         metadata=update(f"{RESULTS}/data/metadata.csv"),
         labels=[update(f"{RESULTS}/data/{split}_labels.csv") for split in ("train", "val")],

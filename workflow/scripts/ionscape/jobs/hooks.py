@@ -49,6 +49,16 @@ def _print_ctrl_c(kind: type[BaseException], error: BaseException, trace: Traceb
         sys.__excepthook__(kind, error, trace)
 
 
+def use_library(folder: Path) -> None:
+    """Makes all jobs import the library that is in the folder, also where another copy of it is installed.
+
+    Snakemake puts the folder of a rule's script behind what is installed.
+    """
+    import os
+
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
 def on_start(workflow: Any, config: dict, path: Path | None) -> None:
     """Clears what would stop the jobs, and writes the configuration beside their logs.
 

@@ -20,6 +20,9 @@ FAMILIES = (
     "mineral",
 )
 
+#: The library that comes with the package: electron-ionization spectra of the example's compounds.
+LIBRARY = Path(__file__).with_name("ei_library.csv")
+
 LIBRARY_COLUMNS = ("name", "formula", "families", "retention_index", "derivative_of", "ions")
 
 MAX_MASS = 400  #: largest simulated m/z
