@@ -38,7 +38,7 @@ run: $(STAMP) ## the example, from simulated runs to a leaderboard, a submission
 	@echo "Report:  report.html"
 
 status: $(STAMP) ## where each training stands, of the run that was started last or of RUN=name
-	@PYTHONPATH=workflow/scripts $(BIN)/python -m ionscape.jobs.status $(RUN)
+	@$(BIN)/ionscape status $(RUN)
 
 check: $(DEV) ## formatting, lint and security of Python and Snakemake files
 	$(BIN)/ruff format --check .
@@ -70,11 +70,11 @@ format: $(DEV) ## formats all files
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt $(SMK)
 
-docs: $(STAMP) ## docs/config.md, made of the schema
-	cd workflow/scripts && ../../$(BIN)/python -m ionscape.config.docs ../schemas/config.schema.yaml ../../docs/config.md
+docs: $(STAMP) ## the configuration's reference and its schema for editors, made of the settings
+	$(BIN)/ionscape docs docs/config.md workflow/schemas/config.schema.json
 
 backbones: $(STAMP) ## the list of timm's backbones that fit our images (20 minutes; after a new timm)
-	cd workflow/scripts && ../../$(BIN)/python -m ionscape.models.image.catalog ../schemas/backbones.json
+	$(BIN)/ionscape backbones workflow/scripts/ionscape/models/image/backbones.json
 
 lock: $(DEV) ## pins all that pyproject.toml asks for
 	PATH="$(abspath $(BIN)):$$PATH" envs/lock.sh

@@ -87,7 +87,7 @@ def test_a_line_that_is_being_written_is_left_out(tmp_path):
 
 def status(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
-    command = [sys.executable, "-m", "ionscape.jobs.status", *arguments]
+    command = [sys.executable, "-m", "ionscape", "status", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -67,10 +67,10 @@ def test_a_run_leaves_what_the_readme_names(finished):
     assert "aromatic" in (run / "check.html").read_text()
 
 
-def command(module: str, *arguments: str) -> str:
-    """What ``python -m ionscape.MODULE`` prints."""
+def command(*arguments: str) -> str:
+    """What the console command prints."""
     library = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
-    call = [sys.executable, "-m", f"ionscape.{module}", *arguments]
+    call = [sys.executable, "-m", "ionscape", *arguments]
     return subprocess.run(call, env=library, check=True, capture_output=True, text=True).stdout
 
 
@@ -78,13 +78,13 @@ def test_ensembles_are_compared_and_results_become_a_table(finished, tmp_path):
     run = finished[0] / "results" / "quick"
     metrics = json.loads((run / "ensemble/metrics.json").read_text())
     nested, alone = metrics["ensemble_nested"]["log_loss"], metrics["models"]["events"]["log_loss"]
-    said = command("evaluation.comparison", str(run), "--models", "lightgbm", "events")
+    said = command("compare", str(run), "--models", "lightgbm", "events")
     assert f"{nested:.4f} and 0." in said
     assert f"{alone:.4f}" not in said.split(";")[0]  # it is of both models, as an ensemble
-    assert "gain +0.0000, 95 % interval +0.0000 … +0.0000" in command("evaluation.comparison", str(run), "--with", str(run))
+    assert "gain +0.0000, 95 % interval +0.0000 … +0.0000" in command("compare", str(run), "--with", str(run))
     page = tmp_path / "README.md"
     page.write_text("# Ours\n<!-- results of quick -->\n<!-- end -->\n")
-    command("report.leaderboard", str(page), str(run))
+    command("results-table", str(page), str(run))
     assert f"| **ensemble, nested** | {nested:.4f} |" in page.read_text()
     assert "\n| events" in page.read_text()
 

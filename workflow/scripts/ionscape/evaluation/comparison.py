@@ -1,7 +1,5 @@
 """Two ensembles on the same samples, compared sample by sample."""
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,21 +54,3 @@ def comparison(first: tuple[list[str], np.ndarray], second: tuple[list[str], np.
         f"log loss, nested, of {len(both)} samples: {one.mean():.4f} and {other.mean():.4f}; "
         f"gain {np.mean(other - one):+.4f}, 95 % interval {low:+.4f} … {high:+.4f} (paired bootstrap over samples)"
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="How much better a run's ensemble is than another, sample by sample.")
-    parser.add_argument("run", type=Path, help="folder of a finished run, results/NAME")
-    against = parser.add_mutually_exclusive_group(required=True)
-    against.add_argument("--models", nargs="+", metavar="MODEL", help="an ensemble of these models of the same run")
-    against.add_argument("--with", dest="other", type=Path, metavar="RUN", help="folder of another run on the same data")
-    arguments = parser.parse_args()
-    try:
-        other = nested_losses(arguments.other or arguments.run, arguments.models)
-        print(comparison(nested_losses(arguments.run), other))
-    except InputError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,11 @@
-"""``make status``: where every training of a run stands, from its files alone: Snakemake may run or not."""
+"""``ionscape status``: where every training of a run stands, from its files alone: Snakemake may run or not."""
 
-import argparse
 import csv
 import json
-import sys
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
-from ..errors import InputError
 from ..files.artifact import read_json
 from .locks import is_locked
 
@@ -116,23 +113,3 @@ def status_text(rows: list[dict]) -> str:
     states = [row["state"] for row in rows]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     return "\n".join([*lines, "", f"{len(rows)} trainings: {counts}"])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Where every training of a run stands.")
-    parser.add_argument("run", nargs="?", help="name of the run; without it, the one that was started last")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs (default: results)")
-    arguments = parser.parse_args()
-    started = sorted(arguments.results.glob("*/logs/config.json"), key=lambda path: path.stat().st_mtime)
-    if not (arguments.run or started):
-        sys.exit(f"no run has been started in {arguments.results}")
-    results = arguments.results / arguments.run if arguments.run else started[-1].parents[1]
-    try:
-        rows = training_status(results)
-    except InputError as error:
-        sys.exit(f"{results}: no run of that name has been started ({error})")
-    print(f"{results}\n\n{status_text(rows)}")
-
-
-if __name__ == "__main__":
-    main()

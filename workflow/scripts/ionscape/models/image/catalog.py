@@ -5,12 +5,10 @@ Made anew after timm's pin changes: ``make backbones`` (some 20 minutes; nothing
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ...files.atomic import write_text
 from .family import STRIDE
 from .torchvision_ops import timm
 
@@ -53,7 +51,3 @@ def format_list(content: dict) -> str:
     """JSON with one line a model."""
     lines = [f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in content["models"].items()]
     return f'{{"timm": {json.dumps(content["timm"])}, "models": {{\n' + ",\n".join(lines) + "\n}}\n"
-
-
-if __name__ == "__main__":
-    write_text(Path(sys.argv[1]), format_list(list_backbones()))
