@@ -40,9 +40,11 @@ run: $(STAMP) ## the example, from simulated runs to a leaderboard, a submission
 status: $(STAMP) ## where each training stands, of the run that was started last or of RUN=name
 	@$(BIN)/ionscape status $(RUN)
 
-check: $(DEV) ## formatting, lint and security of Python and Snakemake files
+check: $(DEV) ## formatting, lint, types, layers and security of Python and Snakemake files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive workflow envs
 	$(BIN)/snakefmt --check $(SMK)
 	$(BIN)/snakemake --lint
