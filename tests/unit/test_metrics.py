@@ -40,7 +40,7 @@ def test_a_label_of_one_class_has_a_log_loss_only():
     assert found.roc_auc == 1
     nothing = score(labels[:, :1], np.array([[0.1], [0.2]]), LABELS[:1])
     assert (nothing.roc_auc, nothing.average_precision) == (None, None)
-    json.dumps(nothing, allow_nan=False)
+    json.dumps(nothing.model_dump(), allow_nan=False)
 
 
 def test_certainty_that_is_wrong_costs_much_but_not_everything():
