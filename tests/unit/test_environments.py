@@ -36,7 +36,7 @@ def test_only_cuda_needs_cuda():
 def test_what_only_the_tests_need_is_in_no_environment_of_a_run():
     asked, dev, cpu = set(PROJECT["dependency-groups"]["dev"]), pins("dev"), pins("cpu")
     assert asked <= dev
-    assert names(asked & cpu) == {"pandas"}  # which Snakemake's Slurm plugin needs too
+    assert names(asked & cpu) == {"pandas", "jsonschema"}  # which Snakemake and its Slurm plugin need too
     assert {"pytest", "selenium", "black", "bandit", "hypothesis", "mypy"} <= names(dev) - names(pins("cuda"))
     assert {pin for pin in dev if pin.partition("==")[0] in names(cpu)} <= cpu  # one version of what both need
 

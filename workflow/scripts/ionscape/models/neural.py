@@ -3,7 +3,7 @@
 import logging
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -20,6 +20,9 @@ from ..training.loop import train
 from ..training.settings import NetworkSettings
 from .fitted import FittedModel
 from .saved import WEIGHTS, read_facts, save_model, settings_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 logger = logging.getLogger("ionscape")
 
@@ -104,8 +107,8 @@ class NeuralModel(FittedModel):
         batches = cls.batches(training, settings, where, _resident(training, where))
         logger.info("training on %s, %s", describe_device(where), precision)
         state = train(network, batches, validation, model.logits, settings, precision, context, kept, bool(lack))
-        assert state.best_logits is not None  # train raises where no epoch was kept
-        model.history, model.best_epoch, model.validation_logits = state.history, state.best_epoch, state.best_logits
+        model.history, model.best_epoch = state.history, state.best_epoch
+        model.validation_logits = cast("np.ndarray", state.best_logits)  # train raises where no epoch was kept
         return model
 
     def save(self, folder: Path, facts: dict) -> None:
@@ -119,8 +122,8 @@ class NeuralModel(FittedModel):
     def load(cls, folder: Path) -> Self:
         """The reverse of :meth:`save`, on this machine's device. Raises InputError as :func:`.saved.read_facts`."""
         facts = read_facts(folder)
-        settings, shape = settings_of(facts), tuple(facts["shape"])
-        assert isinstance(settings, NetworkSettings)
+        settings: Any = settings_of(facts)
+        shape = tuple(facts["shape"])
         network = cls.build(settings, shape, len(facts["labels"]), fresh=False)
         network.load_state_dict(load_file(folder / WEIGHTS))
         where = device()
