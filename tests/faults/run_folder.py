@@ -161,7 +161,7 @@ class Run:
         state = self.folder / ".snakemake"
         places = [state / "locks", state / "incomplete", state / "shadow"]
         left = [path for place in places for path in place.rglob("*") if path.is_file()]
-        left += [path for path in results_of(self.folder) if re.fullmatch(r"\..*\.tmp|\.tmp\w{6}", path.name)]
+        left += [path for path in results_of(self.folder) if re.fullmatch(r"\..*\.(tmp|earlier)|\.tmp\w{6}", path.name)]
         left += list(state.glob("*tmp*"))
         return [f"{path} is left over" for path in left]
 

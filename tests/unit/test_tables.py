@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -66,6 +67,44 @@ def test_what_a_killed_writer_left_is_removed(tmp_path):
         remove_unfinished(tmp_path / "new")
         assert {path.name for path in tmp_path.iterdir()} == kept
     remove_unfinished(tmp_path / "nowhere" / "samples")
+
+
+#: Replaces a folder, and is killed, or told to stop, when it has done so many renames.
+REPLACE = """
+import os, signal, sys
+from pathlib import Path
+from ionscape.files import atomic
+path, renames, number = Path(sys.argv[1]), int(sys.argv[2]), signal.Signals[sys.argv[3]]
+rename, left = os.replace, renames
+
+def replace(*paths):
+    global left
+    if not left:
+        signal.raise_signal(number)
+    left -= 1
+    rename(*paths)
+
+os.replace = replace
+with atomic.atomic_folder(path) as folder:
+    (folder / "page").write_text("new")
+if not left:
+    signal.raise_signal(number)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize(("renames", "content"), [(0, "old"), (1, "old"), (2, "new")])
+def test_a_folder_is_there_wherever_its_replacement_ends(tmp_path, name, renames, content):
+    path = tmp_path / "pages"
+    path.mkdir()
+    (path / "page").write_text("old")
+    environment = {**os.environ, "PYTHONPATH": str(Path(atomic_module.__file__).parents[2])}
+    command = [sys.executable, "-c", REPLACE, path, str(renames), name]
+    ended = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert ended.returncode == -signal.Signals[name]
+    remove_unfinished(path)
+    assert (path / "page").read_text() == content
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_writer_may_have_temporary_files_of_its_own(tmp_path):
