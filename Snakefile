@@ -30,7 +30,7 @@ report: "workflow/report/workflow.rst"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/ensemble/submission.csv",
+        "<results>/ensemble/submission.csv",
         REPORT,
 
 

@@ -362,6 +362,12 @@ def test_every_preset_is_planned_here():
     assert {path.stem for path in (ROOT / "resources/presets").iterdir()} == set(PLANS)
 
 
+def show_resources(folder: Path) -> None:
+    """Removes the rules' messages, in place of which Snakemake tells a job's resources."""
+    for path in (folder / "workflow/rules").iterdir():
+        path.write_text(re.sub(r"    message:\n.*\n", "", path.read_text()))
+
+
 @pytest.mark.parametrize("preset", PLANS)
 def test_presets_plan(workflow, preset):
     folder, snakemake = workflow
@@ -370,15 +376,46 @@ def test_presets_plan(workflow, preset):
         (folder / root).mkdir(parents=True)
         (folder / root / "metadata.csv").write_text("sample_id,split,features_path\n")
         (folder / root / "train_labels.csv").write_text("sample_id,basalt\n")
+    show_resources(folder)
     result = snakemake("-n", "--configfile", f"resources/presets/{preset}.yaml")
     planned = jobs(result)
     assert {rule: planned[rule] for rule in expected} == expected
     assert planned["total"] == sum(n for rule, n in planned.items() if rule != "total")
-    gpus = re.findall(r": Training \S+, fold \d+ \(.*gpu=(\d)\)", output(result))
-    assert len(gpus) == expected["train_fold"]
+    resources = re.findall(r"rule train_fold:.*?\n    resources: (.*?)\n", output(result), re.S)
+    assert len(resources) == expected["train_fold"]
+    on_gpu = [asked for asked in resources if "gpu" in asked]
+    assert all("gpu=1" in asked for asked in on_gpu)
     config = yaml.safe_load((folder / f"resources/presets/{preset}.yaml").read_text())
     networks = sum(model["family"] in ("image", "sequence") for model in config["models"].values())
-    assert gpus.count("1") == networks * config.get("folds", {}).get("count", 5)
+    assert len(on_gpu) == networks * config.get("folds", {}).get("count", 5)
+
+
+#: As much of conda as Snakemake asks to list its environments.
+CONDA = """#!/bin/sh
+case "$*" in
+*info*) echo '{"conda_prefix": "/", "conda_version": "25.3.0", "platform": "linux-64"}' ;;
+*--version*) echo "conda 25.3.0" ;;
+*) echo '{"get": {"channel_priority": "strict"}}' ;;
+esac
+"""
+
+
+def test_a_run_without_networks_asks_for_no_gpu_and_no_cuda(workflow, tmp_path, monkeypatch):
+    """Some schedulers ask only whether a job has a resource ``gpu``, not how many."""
+    folder, snakemake = workflow
+    show_resources(folder)
+    (tmp_path / "conda").write_text(CONDA)
+    (tmp_path / "conda").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (folder / "mine.yaml").write_text("models: {trees: {family: table}, alike: {family: kernel}}")
+    planned = output(snakemake("-n", "--configfile", "mine.yaml"))
+    assert planned.count("    resources: ") == jobs(snakemake("-n", "--configfile", "mine.yaml"))["total"]
+    assert "gpu" not in planned
+    environments = ("--sdm", "conda", "--list-conda-envs")
+    assert "cuda" not in output(snakemake(*environments, "--configfile", "mine.yaml"))
+    both = output(snakemake(*environments))
+    assert "envs/cuda.yaml" in both
+    assert "envs/cpu.yaml" in both
 
 
 def test_the_flow(workflow):

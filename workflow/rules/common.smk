@@ -32,17 +32,19 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-config["gpu"] = CONFIG.gpu.model_dump()  # for train_fold's script: no param, as which device trains is no reason to train again
+# For scripts that use a GPU; no param, as which device trains is no reason to train again.
+config["gpu"] = CONFIG.gpu.model_dump()
 
 MODELS = CONFIG.models
 PREDICTIONS = Path(CONFIG.predictions).as_posix()
+ON_GPU = [name for name, model in MODELS.items() if FAMILIES[model.family].gpu]
 REPORT = [
-    f"{RESULTS}/check.html",
-    f"{RESULTS}/report/labels.png",
-    f"{RESULTS}/report/trainings.html",
-    f"{RESULTS}/report/leaderboard.html",
-    f"{RESULTS}/report/samples",
-    f"{RESULTS}/report/provenance.html",
+    "<results>/check.html",
+    "<results>/report/labels.png",
+    "<results>/report/trainings.html",
+    "<results>/report/leaderboard.html",
+    "<results>/report/samples",
+    "<results>/report/provenance.html",
 ]
 FOLDS = range(CONFIG.folds.count)
 COLUMNS = CONFIG.dataset.run_columns
@@ -51,6 +53,13 @@ GRID = {**CONFIG.images.model_dump(exclude={"shards"}), "limits": CONFIG.dataset
 
 
 STARTED = time.time()
+
+
+pathvars:
+    results=RESULTS,
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+    predictions=PREDICTIONS,
 
 
 onstart:
@@ -71,16 +80,6 @@ onsuccess:
         Path(PREDICTIONS, "predictions.csv"): lambda: prediction_lines(Path(PREDICTIONS)),
     }
     hooks.on_success(STARTED, results.items())
-
-
-wildcard_constraints:
-    model="|".join(re.escape(name) for name in MODELS),
-    fold="|".join(str(fold) for fold in FOLDS),
-    normalization="none|mass|time",
-
-
-scattergather:
-    shard=CONFIG.images.shards,
 
 
 def version(kind):
@@ -113,11 +112,21 @@ def family(wildcards):
     return FAMILIES[MODELS[wildcards.model].family]
 
 
+def gpus(wildcards):
+    """GPUs that a training wants; without any Snakemake leaves the resource out, as some schedulers ask only if it is there."""
+    return family(wildcards).gpu or None
+
+
+def environment(on_gpu):
+    """The conda file of a job: CUDA's libraries are several GB."""
+    return f"../../envs/{'cuda' if on_gpu else 'cpu'}.yaml"
+
+
 def model_inputs(wildcards):
     """The table that a model is fitted on."""
     if family(wildcards).inputs == "features":
-        return f"{RESULTS}/features.parquet"
-    return f"{RESULTS}/images/{MODELS[wildcards.model].input_normalization}.parquet"
+        return "<results>/features.parquet"
+    return f"<results>/images/{MODELS[wildcards.model].input_normalization}.parquet"
 
 
 def model_inputs_on_gpu(wildcards):
@@ -141,3 +150,13 @@ def new_runs(wildcards):
     """The runs that are to be answered for; a path that cannot be an input of a rule is read all the same."""
     paths = [str(run.path) for run in NEW if run.problem is None and run.path.is_file()]
     return [path for path in paths if not {"{", "}"} & set(path)]
+
+
+wildcard_constraints:
+    model="|".join(re.escape(name) for name in MODELS),
+    fold="|".join(str(fold) for fold in FOLDS),
+    normalization="|".join(normalizations()) or "none",
+
+
+scattergather:
+    shard=CONFIG.images.shards,

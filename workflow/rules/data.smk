@@ -5,22 +5,20 @@ rule simulate_example:
     input:
         library=workflow.source_path("../scripts/ionscape/data/example/ei_library.csv"),
     output:
-        metadata=update(f"{RESULTS}/data/metadata.csv"),
-        labels=[update(f"{RESULTS}/data/{split}_labels.csv") for split in ("train", "val")],
-        submission_format=update(f"{RESULTS}/data/submission_format.csv"),
-        compounds=update(f"{RESULTS}/data/compounds.csv"),
-        runs=[update(directory(f"{RESULTS}/data/{split}_features")) for split in ("train", "val", "test")],
+        metadata=update("<results>/data/metadata.csv"),
+        labels=update(expand("<results>/data/{split}_labels.csv", split=("train", "val"))),
+        submission_format=update("<results>/data/submission_format.csv"),
+        compounds=update("<results>/data/compounds.csv"),
+        runs=update(directory(expand("<results>/data/{split}_features", split=("train", "val", "test")))),
     log:
-        f"{RESULTS}/logs/simulate_example.log",
+        "<logs>/simulate_example.log",
     benchmark:
-        f"{RESULTS}/benchmarks/simulate_example.tsv"
+        "<benchmarks>/simulate_example.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
-        gpu=0,
     params:
         example=CONFIG.example.model_dump(),
         version=version("example"),
@@ -36,26 +34,25 @@ rule check_dataset:
         labels=DATA.labels,
         submission_format=DATA.submission_format or [],
     output:
-        samples=update(f"{RESULTS}/samples.parquet"),
-        runs=update(f"{RESULTS}/runs.parquet"),
+        samples=update("<results>/samples.parquet"),
+        runs=update("<results>/runs.parquet"),
         page=report(
-            update(f"{RESULTS}/check.html"),
+            update("<results>/check.html"),
             caption="../report/check.rst",
             category="1 Data",
             subcategory="Overview",
             labels={"figure": "what the check found"},
         ),
     log:
-        f"{RESULTS}/logs/check_dataset.log",
+        "<logs>/check_dataset.log",
     benchmark:
-        f"{RESULTS}/benchmarks/check_dataset.tsv"
+        "<benchmarks>/check_dataset.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
-        gpu=0,
     params:
         root=data_root,
         columns=COLUMNS,
@@ -71,22 +68,20 @@ rule check_dataset:
 
 rule assign_folds:
     input:
-        samples=f"{RESULTS}/samples.parquet",
+        samples="<results>/samples.parquet",
         folds=DATA.folds or [],
-        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet") if CONFIG.folds.alike else [],
+        images=gather.shard("<results>/images/raw/{scatteritem}.parquet") if CONFIG.folds.alike else [],
     output:
-        update(f"{RESULTS}/folds.parquet"),
+        update("<results>/folds.parquet"),
     log:
-        f"{RESULTS}/logs/assign_folds.log",
+        "<logs>/assign_folds.log",
     benchmark:
-        f"{RESULTS}/benchmarks/assign_folds.tsv"
+        "<benchmarks>/assign_folds.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
-        gpu=0,
     params:
         folds=CONFIG.folds.model_dump(),
         version=version("folds"),
@@ -98,21 +93,19 @@ rule assign_folds:
 
 rule find_replicates:
     input:
-        folds=f"{RESULTS}/folds.parquet",
-        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+        folds="<results>/folds.parquet",
+        images=gather.shard("<results>/images/raw/{scatteritem}.parquet"),
     output:
-        update(f"{RESULTS}/replicates.parquet"),
+        update("<results>/replicates.parquet"),
     log:
-        f"{RESULTS}/logs/find_replicates.log",
+        "<logs>/find_replicates.log",
     benchmark:
-        f"{RESULTS}/benchmarks/find_replicates.tsv"
+        "<benchmarks>/find_replicates.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
-        gpu=0,
     params:
         version=version("replicates"),
     message:

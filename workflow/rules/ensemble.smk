@@ -3,29 +3,27 @@
 
 rule ensemble:
     input:
-        f"{RESULTS}/ensemble/submission.csv",
-        f"{RESULTS}/ensemble/leaderboard.txt",
+        "<results>/ensemble/submission.csv",
+        "<results>/ensemble/leaderboard.txt",
 
 
 rule collect_logits:
     input:
-        samples=f"{RESULTS}/samples.parquet",
-        oof=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/oof.parquet", model=MODELS, fold=FOLDS),
-        test=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/test.parquet", model=MODELS, fold=FOLDS),
+        samples="<results>/samples.parquet",
+        oof=expand("<results>/models/{model}/fold{fold}/oof.parquet", model=MODELS, fold=FOLDS),
+        test=expand("<results>/models/{model}/fold{fold}/test.parquet", model=MODELS, fold=FOLDS),
     output:
-        oof=update(f"{RESULTS}/logits/oof.parquet"),
-        test=update(f"{RESULTS}/logits/test.parquet"),
+        oof=update("<results>/logits/oof.parquet"),
+        test=update("<results>/logits/test.parquet"),
     log:
-        f"{RESULTS}/logs/collect_logits.log",
+        "<logs>/collect_logits.log",
     benchmark:
-        f"{RESULTS}/benchmarks/collect_logits.tsv"
+        "<benchmarks>/collect_logits.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
-        gpu=0,
     params:
         version=version("logits"),
     message:
@@ -36,29 +34,27 @@ rule collect_logits:
 
 rule fit_ensemble:
     input:
-        samples=f"{RESULTS}/samples.parquet",
-        folds=f"{RESULTS}/folds.parquet",
-        replicates=f"{RESULTS}/replicates.parquet",
-        oof=f"{RESULTS}/logits/oof.parquet",
-        test=f"{RESULTS}/logits/test.parquet",
+        samples="<results>/samples.parquet",
+        folds="<results>/folds.parquet",
+        replicates="<results>/replicates.parquet",
+        oof="<results>/logits/oof.parquet",
+        test="<results>/logits/test.parquet",
     output:
-        ensemble=update(f"{RESULTS}/ensemble/ensemble.json"),
-        oof=update(f"{RESULTS}/ensemble/oof.parquet"),
-        nested=update(f"{RESULTS}/ensemble/nested.parquet"),
-        submission=update(f"{RESULTS}/ensemble/submission.csv"),
-        metrics=update(f"{RESULTS}/ensemble/metrics.json"),
-        leaderboard=update(f"{RESULTS}/ensemble/leaderboard.txt"),
+        ensemble=update("<results>/ensemble/ensemble.json"),
+        oof=update("<results>/ensemble/oof.parquet"),
+        nested=update("<results>/ensemble/nested.parquet"),
+        submission=update("<results>/ensemble/submission.csv"),
+        metrics=update("<results>/ensemble/metrics.json"),
+        leaderboard=update("<results>/ensemble/leaderboard.txt"),
     log:
-        f"{RESULTS}/logs/fit_ensemble.log",
+        "<logs>/fit_ensemble.log",
     benchmark:
-        f"{RESULTS}/benchmarks/fit_ensemble.tsv"
+        "<benchmarks>/fit_ensemble.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
-        gpu=0,
     params:
         ensemble=CONFIG.ensemble.model_dump(),
         families={name: model.family for name, model in MODELS.items()},

@@ -3,25 +3,23 @@
 
 rule images:
     input:
-        expand(f"{RESULTS}/images/{{normalization}}.parquet", normalization=normalizations()),
+        expand("<results>/images/{normalization}.parquet", normalization=normalizations()),
 
 
 rule render_images:
     input:
-        samples=f"{RESULTS}/samples.parquet",
+        samples="<results>/samples.parquet",
     output:
-        update(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+        update("<results>/images/raw/{scatteritem}.parquet"),
     log:
-        f"{RESULTS}/logs/render_images/{{scatteritem}}.log",
+        "<logs>/render_images/{scatteritem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/render_images/{{scatteritem}}.tsv"
+        "<benchmarks>/render_images/{scatteritem}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
-        gpu=0,
     params:
         root=data_root,
         columns=COLUMNS,
@@ -35,20 +33,18 @@ rule render_images:
 
 rule normalize_images:
     input:
-        gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+        gather.shard("<results>/images/raw/{scatteritem}.parquet"),
     output:
-        update(f"{RESULTS}/images/{{normalization}}.parquet"),
+        update("<results>/images/{normalization}.parquet"),
     log:
-        f"{RESULTS}/logs/normalize_images/{{normalization}}.log",
+        "<logs>/normalize_images/{normalization}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/normalize_images/{{normalization}}.tsv"
+        "<benchmarks>/normalize_images/{normalization}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
-        gpu=0,
     params:
         version=version("images"),
     message:
@@ -59,20 +55,18 @@ rule normalize_images:
 
 rule extract_features:
     input:
-        gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+        gather.shard("<results>/images/raw/{scatteritem}.parquet"),
     output:
-        update(f"{RESULTS}/features.parquet"),
+        update("<results>/features.parquet"),
     log:
-        f"{RESULTS}/logs/extract_features.log",
+        "<logs>/extract_features.log",
     benchmark:
-        f"{RESULTS}/benchmarks/extract_features.tsv"
+        "<benchmarks>/extract_features.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(4000),
         runtime=growing(30),
-        gpu=0,
     params:
         features=CONFIG.features.model_dump(),
         version=version("features"),

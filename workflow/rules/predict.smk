@@ -3,26 +3,24 @@
 
 rule export:
     input:
-        samples=f"{RESULTS}/samples.parquet",
-        runs=f"{RESULTS}/runs.parquet",
-        folds=f"{RESULTS}/folds.parquet",
-        ensemble=f"{RESULTS}/ensemble/ensemble.json",
-        metrics=f"{RESULTS}/ensemble/metrics.json",
-        weights=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors", model=MODELS, fold=FOLDS),
-        facts=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/model.json", model=MODELS, fold=FOLDS),
+        samples="<results>/samples.parquet",
+        runs="<results>/runs.parquet",
+        folds="<results>/folds.parquet",
+        ensemble="<results>/ensemble/ensemble.json",
+        metrics="<results>/ensemble/metrics.json",
+        weights=expand("<results>/models/{model}/fold{fold}/weights.safetensors", model=MODELS, fold=FOLDS),
+        facts=expand("<results>/models/{model}/fold{fold}/model.json", model=MODELS, fold=FOLDS),
     output:
-        update(directory(f"{RESULTS}/export")),
+        update(directory("<results>/export")),
     log:
-        f"{RESULTS}/logs/export.log",
+        "<logs>/export.log",
     benchmark:
-        f"{RESULTS}/benchmarks/export.tsv"
+        "<benchmarks>/export.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
-        gpu=0,
     params:
         run=CONFIG.run,
         columns=COLUMNS,
@@ -44,12 +42,12 @@ rule predict:
         model=exported_model,
         runs=new_runs,
     output:
-        predictions=update(f"{PREDICTIONS}/predictions.csv"),
-        pages=update(directory(f"{PREDICTIONS}/pages")),
+        predictions=update("<predictions>/predictions.csv"),
+        pages=update(directory("<predictions>/pages")),
     log:
-        f"{PREDICTIONS}/predict.log",
+        "<predictions>/predict.log",
     benchmark:
-        f"{PREDICTIONS}/predict.tsv"
+        "<predictions>/predict.tsv"
     conda:
         "../../envs/cuda.yaml"
     threads: 8

@@ -8,25 +8,25 @@ rule report:
 
 rule plot_data:
     input:
-        samples=f"{RESULTS}/samples.parquet",
-        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
+        samples="<results>/samples.parquet",
+        images=gather.shard("<results>/images/raw/{scatteritem}.parquet"),
     output:
         labels=report(
-            update(f"{RESULTS}/report/labels.png"),
+            update("<results>/report/labels.png"),
             caption="../report/labels.rst",
             category="1 Data",
             subcategory="Overview",
             labels={"figure": "labels, and labels together"},
         ),
         tics=report(
-            update(f"{RESULTS}/report/tics.png"),
+            update("<results>/report/tics.png"),
             caption="../report/tics.rst",
             category="1 Data",
             subcategory="Overview",
             labels={"figure": "total ion chromatograms"},
         ),
         samples=report(
-            update(directory(f"{RESULTS}/report/images")),
+            update(directory("<results>/report/images")),
             patterns=["{sample}.png"],
             caption="../report/images.rst",
             category="1 Data",
@@ -34,16 +34,14 @@ rule plot_data:
             labels={"sample": "{sample}"},
         ),
     log:
-        f"{RESULTS}/logs/plot_data.log",
+        "<logs>/plot_data.log",
     benchmark:
-        f"{RESULTS}/benchmarks/plot_data.tsv"
+        "<benchmarks>/plot_data.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
-        gpu=0,
     params:
         samples=CONFIG.report.samples,
     message:
@@ -54,11 +52,11 @@ rule plot_data:
 
 rule plot_training:
     input:
-        histories=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/history.parquet", model=MODELS, fold=FOLDS),
-        metrics=f"{RESULTS}/ensemble/metrics.json",
+        histories=expand("<results>/models/{model}/fold{fold}/history.parquet", model=MODELS, fold=FOLDS),
+        metrics="<results>/ensemble/metrics.json",
     output:
         curves=report(
-            update(directory(f"{RESULTS}/report/curves")),
+            update(directory("<results>/report/curves")),
             patterns=["{model}.png"],
             caption="../report/curves.rst",
             category="2 Training",
@@ -66,30 +64,28 @@ rule plot_training:
             labels={"model": "{model}"},
         ),
         jobs=report(
-            update(f"{RESULTS}/report/jobs.png"),
+            update("<results>/report/jobs.png"),
             caption="../report/jobs.rst",
             category="2 Training",
             subcategory="Overview",
             labels={"figure": "time and memory of all jobs"},
         ),
         trainings=report(
-            update(f"{RESULTS}/report/trainings.html"),
+            update("<results>/report/trainings.html"),
             caption="../report/trainings.rst",
             category="2 Training",
             subcategory="Overview",
             labels={"figure": "all trainings, and what was started again"},
         ),
     log:
-        f"{RESULTS}/logs/plot_training.log",
+        "<logs>/plot_training.log",
     benchmark:
-        f"{RESULTS}/benchmarks/plot_training.tsv"
+        "<benchmarks>/plot_training.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
-        gpu=0,
     params:
         results=results_folder,
         models=list(MODELS),
@@ -101,60 +97,58 @@ rule plot_training:
 
 rule plot_ensemble:
     input:
-        samples=f"{RESULTS}/samples.parquet",
-        ensemble=f"{RESULTS}/ensemble/ensemble.json",
-        metrics=f"{RESULTS}/ensemble/metrics.json",
-        nested=f"{RESULTS}/ensemble/nested.parquet",
+        samples="<results>/samples.parquet",
+        ensemble="<results>/ensemble/ensemble.json",
+        metrics="<results>/ensemble/metrics.json",
+        nested="<results>/ensemble/nested.parquet",
     output:
         leaderboard=report(
-            update(f"{RESULTS}/report/leaderboard.html"),
+            update("<results>/report/leaderboard.html"),
             caption="../report/leaderboard.rst",
             category="3 Leaderboard",
             labels={"figure": "leaderboard, sortable"},
         ),
         correlations=report(
-            update(f"{RESULTS}/report/correlations.png"),
+            update("<results>/report/correlations.png"),
             caption="../report/correlations.rst",
             category="3 Leaderboard",
             labels={"figure": "correlation of the models"},
         ),
         weights=report(
-            update(f"{RESULTS}/report/weights.png"),
+            update("<results>/report/weights.png"),
             caption="../report/weights.rst",
             category="3 Leaderboard",
             labels={"figure": "weights of the ensemble"},
         ),
         walks=report(
-            update(f"{RESULTS}/report/walks.png"),
+            update("<results>/report/walks.png"),
             caption="../report/walks.rst",
             category="3 Leaderboard",
             labels={"figure": "which models: grow and drop"},
         ),
         reliability=report(
-            update(f"{RESULTS}/report/reliability.png"),
+            update("<results>/report/reliability.png"),
             caption="../report/reliability.rst",
             category="4 Trust",
             subcategory="Overview",
             labels={"figure": "reliability diagrams"},
         ),
         precision_recall=report(
-            update(f"{RESULTS}/report/precision_recall.png"),
+            update("<results>/report/precision_recall.png"),
             caption="../report/precision_recall.rst",
             category="4 Trust",
             subcategory="Overview",
             labels={"figure": "precision and recall"},
         ),
     log:
-        f"{RESULTS}/logs/plot_ensemble.log",
+        "<logs>/plot_ensemble.log",
     benchmark:
-        f"{RESULTS}/benchmarks/plot_ensemble.tsv"
+        "<benchmarks>/plot_ensemble.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
-        gpu=0,
     params:
         families={name: model.family for name, model in MODELS.items()},
     message:
@@ -165,17 +159,18 @@ rule plot_ensemble:
 
 rule explain:
     input:
-        samples=f"{RESULTS}/samples.parquet",
-        folds=f"{RESULTS}/folds.parquet",
-        images=gather.shard(f"{RESULTS}/images/raw/{{scatteritem}}.parquet"),
-        oof=f"{RESULTS}/logits/oof.parquet",
-        ensemble=f"{RESULTS}/ensemble/ensemble.json",
-        nested=f"{RESULTS}/ensemble/nested.parquet",
-        weights=expand(f"{RESULTS}/models/{{model}}/fold{{fold}}/weights.safetensors", model=MODELS, fold=FOLDS),
+        samples="<results>/samples.parquet",
+        folds="<results>/folds.parquet",
+        images=gather.shard("<results>/images/raw/{scatteritem}.parquet"),
+        oof="<results>/logits/oof.parquet",
+        ensemble="<results>/ensemble/ensemble.json",
+        nested="<results>/ensemble/nested.parquet",
+        weights=expand("<results>/models/{model}/fold{fold}/weights.safetensors", model=MODELS, fold=FOLDS),
+        on_gpu=expand("<results>/models/{model}/fold{fold}/weights.safetensors", model=ON_GPU, fold=FOLDS),
     output:
-        means=update(f"{RESULTS}/evidence.parquet"),
+        means=update("<results>/evidence.parquet"),
         mistakes=report(
-            update(directory(f"{RESULTS}/report/mistakes")),
+            update(directory("<results>/report/mistakes")),
             patterns=["{sample}.html"],
             caption="../report/mistakes.rst",
             category="4 Trust",
@@ -183,7 +178,7 @@ rule explain:
             labels={"sample": "{sample}"},
         ),
         labels=report(
-            update(directory(f"{RESULTS}/report/evidence")),
+            update(directory("<results>/report/evidence")),
             patterns=["{label}.png"],
             caption="../report/evidence.rst",
             category="5 Evidence",
@@ -191,7 +186,7 @@ rule explain:
             labels={"label": "{label}"},
         ),
         samples=report(
-            update(directory(f"{RESULTS}/report/samples")),
+            update(directory("<results>/report/samples")),
             patterns=["{sample}.html"],
             caption="../report/samples.rst",
             category="5 Evidence",
@@ -199,16 +194,16 @@ rule explain:
             labels={"sample": "{sample}"},
         ),
     log:
-        f"{RESULTS}/logs/explain.log",
+        "<logs>/explain.log",
     benchmark:
-        f"{RESULTS}/benchmarks/explain.tsv"
+        "<benchmarks>/explain.tsv"
     conda:
-        "../../envs/cuda.yaml"
+        environment(ON_GPU)
     threads: 8
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
-        gpu=1,
+        gpu=1 if ON_GPU else None,
     params:
         report=CONFIG.report.model_dump(),
         features=CONFIG.features.model_dump(),
@@ -222,25 +217,23 @@ rule explain:
 
 rule provenance:
     input:
-        f"{RESULTS}/ensemble/metrics.json",
+        "<results>/ensemble/metrics.json",
     output:
         report(
-            update(f"{RESULTS}/report/provenance.html"),
+            update("<results>/report/provenance.html"),
             caption="../report/provenance.rst",
             category="6 Provenance",
             labels={"figure": "code, packages, machines, seeds, configuration"},
         ),
     log:
-        f"{RESULTS}/logs/provenance.log",
+        "<logs>/provenance.log",
     benchmark:
-        f"{RESULTS}/benchmarks/provenance.tsv"
+        "<benchmarks>/provenance.tsv"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
-        gpu=0,
     params:
         results=results_folder,
         config=CONFIG.model_dump(),

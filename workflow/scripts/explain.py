@@ -39,7 +39,7 @@ def main(job) -> None:
     some, place = gather(pairs, scored.ids, job.input.images, scored.side, scored.truth)
     fed = some, scored.fold, place, Features(**job.params.features), job.threads
     gpu = job.config["gpu"]
-    with stoppable() as stopping, lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping):
+    with stoppable() as stopping, lease(job.resources.get("gpu", 0), gpu["devices"], gpu["slots"], stopping):
         asked = {name: out_of_fold(Path(job.params.models), name, *fed) for name in ensemble.members}
         weights = {name: ensemble.weights_of(name) for name in ensemble.members}
         progress = or_stop(Progress("models asked for reasons"), stopping)

@@ -19,7 +19,7 @@ from ionscape.serving.predictions import explain_answers, predictions_csv
 def main(job) -> None:
     exported = open_export(job.params.model)
     gpu = job.config["gpu"]
-    with stoppable() as stopping, lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping):
+    with stoppable() as stopping, lease(job.resources.get("gpu", 0), gpu["devices"], gpu["slots"], stopping):
         reading, writing = (or_stop(Progress(words), stopping) for words in ("runs read", "pages written"))
         without = Path(job.output.predictions).parent
         answers = predict(exported, job.params.new, job.threads, reading, without)

@@ -26,7 +26,7 @@ def main(job) -> None:
     with (
         stoppable() as stopping,
         alone_in(folder, stopping),
-        lease(job.resources.gpu, gpu["devices"], gpu["slots"], stopping) as device,
+        lease(job.resources.get("gpu", 0), gpu["devices"], gpu["slots"], stopping) as device,
     ):
         settings, fold = settings_of({"settings": job.params.settings}), int(job.wildcards.fold)
         checkpoint = folder / "checkpoint.safetensors"
