@@ -4,26 +4,13 @@ from ionscape.jobs.hooks import report_import_errors
 
 report_import_errors()
 
-import pyarrow as pa
-
-from ionscape.files.artifact import read_metadata, write_table
-from ionscape.files.vectors import vector_column
-from ionscape.images.features import extract_features, prepare
-from ionscape.images.store import stream_images
+from ionscape.config.sections import Features
+from ionscape.images.features import write_features
 from ionscape.jobs.script import door
 
 
 def main(job) -> None:
-    settings = job.params.features
-    bands, floor = settings["bands"], settings["floor"]
-    parts = []
-    for path in job.input:
-        facts = read_metadata(path, "images")
-        for ids, images in stream_images(path):
-            groups = extract_features(prepare(images, settings["background"], settings["smoothing"]), bands, floor)
-            columns = {name: vector_column(values) for name, values in groups.items()}
-            parts.append(pa.table({"sample_id": pa.array(ids, pa.string()), **columns}))
-    write_table(pa.concat_tables(parts), job.output[0], "features", masses=facts["masses"], **settings)
+    write_features(job.output[0], list(job.input), Features(**job.params.features))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,16 @@
 """Per-mass statistics of a run's image, for table models."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 from scipy.ndimage import convolve1d
+
+from ..config.sections import Features
+from ..files.artifact import read_metadata, write_table
+from ..files.vectors import vector_column
+from .store import stream_images
 
 GROUPS = ("log_maximum", "log_mean", "time_of_maximum", "centroid", "spread", "width", "bands", "mass_bands")
 
@@ -125,3 +134,16 @@ def feature_names(masses: int, bands: int) -> dict[str, list[str]]:
         else [f"{group} m/z {m}" for m in range(masses)]
         for group in GROUPS
     }
+
+
+def write_features(path: str | Path, shards: Sequence[str], settings: Features) -> None:
+    """Writes features.parquet: ``sample_id`` and a vector a group of :func:`extract_features`, of all shards' images."""
+    parts = []
+    for shard in shards:
+        for ids, images in stream_images(shard):
+            prepared = prepare(images, settings.background, settings.smoothing)
+            groups = extract_features(prepared, settings.bands, settings.floor)
+            columns = {name: vector_column(values) for name, values in groups.items()}
+            parts.append(pa.table({"sample_id": pa.array(ids, pa.string()), **columns}))
+    masses = read_metadata(shards[0], "images")["masses"]
+    write_table(pa.concat_tables(parts), path, "features", masses=masses, **settings.model_dump())
