@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ionscape.errors import InputError
@@ -87,6 +88,17 @@ def test_a_sound_export(folder):
     assert found.model_dump(exclude_none=True) == folder.ensemble
 
 
+def test_the_labels_of_an_ensemble_may_be_in_another_order(folder):
+    expected = open_export(folder.write()).ensemble
+    folder.ensemble["weights"]["m"] = {"mineral": 0.25, "aromatic": 1.0}
+    folder.ensemble["bias"] = {"mineral": 0.5, "aromatic": 0.0}
+    found = open_export(folder.write()).ensemble
+    assert found.labels == expected.labels == ["aromatic", "mineral"]
+    assert found.matrix.tolist() == [[1, 0.25], [1, 1]]
+    probabilities = np.array([[[0.5, 0.5]], [[0.5, 0.5]]])
+    np.testing.assert_allclose(found(probabilities), [[0.5, 1 / (1 + np.exp(-0.5))]])
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "models/../../secret", "a\0b", "x" * 5000, "link"])
 def test_a_file_elsewhere(folder, name):
     folder.root.mkdir()
@@ -145,6 +157,7 @@ def test_facts_that_are_missing(folder, key):
             "ensemble.json: bias.aromatic: Input should be a finite number; run rule",
         ),
         ({"clip": 2}, "ensemble.json.clip: "),
+        ({"bias": {"aromatic": 0, "mineral": 0, "oxide": 0}}, "ensemble.json.bias.oxide: unknown key"),
     ],
     ids=str,
 )

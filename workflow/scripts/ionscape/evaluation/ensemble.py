@@ -1,5 +1,6 @@
 """ensemble.json: all that it takes to answer for a new sample from its models' probabilities."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -54,6 +55,11 @@ class Ensemble(Document):
     def matrix(self) -> np.ndarray:
         """The weights, float64 [members, labels]."""
         return np.array([self.weights_of(member) for member in self.members])
+
+    def in_order(self, labels: Sequence[str]) -> Self:
+        """The same with exactly these labels, in this order: a file's own order tells nothing."""
+        weights = {name: {label: own[label] for label in labels} for name, own in self.weights.items()}
+        return self.model_copy(update={"weights": weights, "bias": {label: self.bias[label] for label in labels}})
 
     def __call__(self, probabilities: np.ndarray) -> np.ndarray:
         """The members' [members, samples, labels] → the answers [samples, labels], all probabilities, float64."""

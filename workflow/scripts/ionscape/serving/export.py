@@ -24,7 +24,7 @@ class Exported:
     """An exported ensemble.
 
     Attributes:
-        folder: where it is; manifest: its model.json; ensemble: its ensemble.json.
+        folder: where it is; manifest: its model.json; ensemble: its ensemble.json, with the manifest's order of labels.
     """
 
     folder: Path
@@ -82,7 +82,7 @@ def open_export(folder: str | Path) -> Exported:
     ensemble = Ensemble.read(_regular(folder, "ensemble.json"))
     if problems := strange_ensemble(ensemble, manifest.members, manifest.labels):
         raise InputErrors(f"{folder}: is no exported model that can be used:", problems)
-    exported = Exported(folder, manifest, ensemble)
+    exported = Exported(folder, manifest, ensemble.in_order(manifest.labels))
     _check_members(exported)
     _check_files(folder, manifest.files)
     return exported

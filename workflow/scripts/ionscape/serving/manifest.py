@@ -113,6 +113,8 @@ def strange_ensemble(ensemble: Ensemble, members: Collection[str], labels: Colle
     }
     for part, (found, wanted) in parts.items():
         problems += [f"ensemble.json.{part}: key {one!r} is missing" for one in wanted if one not in found]
+        if part != "weights":  # whose keys are labels
+            problems += [f"ensemble.json.{part}.{one}: unknown key" for one in found if one not in wanted]
     if not 0 < ensemble.clip < 0.5:
         problems.append(f"ensemble.json.clip: found {ensemble.clip}, allowed: above 0 and below 0.5")
     return problems
