@@ -28,7 +28,7 @@ def read_labels(files: Iterable[Path]) -> tuple[list[str], dict[str, list[float]
         for name in found:
             if not name.strip() or not is_readable(name):
                 problems.append(f"{path}, line 1: a label cannot be named {name!r}")
-        for name in RESERVED.intersection(found):
+        for name in sorted(RESERVED.intersection(found)):
             problems.append(f"{path}, line 1: a label cannot be named {name!r}, a table of ours has a column of that name")
         for name in found:
             if name.removesuffix("_spread") != name and name.removesuffix("_spread") in found:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..config.grid import Grid
-from ..files.artifact import read_table, write_table
+from ..files.artifact import decoding, read_table, write_table
 from .run import Run
 from .run_file import RunFile
 
@@ -77,4 +77,5 @@ def write_facts(path: str | Path, ids: list[str], facts: list[RunFacts]) -> None
 def read_facts(path: str | Path) -> dict[str, np.ndarray]:
     """runs.parquet: fact → its value of each sample, [n]. Raises InputError: missing, damaged, or of another version."""
     table, _ = read_table(path, "runs")
-    return {name: table[name].to_numpy() for name in RunFacts.__annotations__}
+    with decoding(path, "runs"):
+        return {name: table[name].to_numpy() for name in RunFacts.__annotations__}

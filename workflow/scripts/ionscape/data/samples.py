@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from ..files.artifact import read_table, write_table
+from ..files.artifact import decoding, read_table, write_table
 
 #: The split, in the metadata and in samples.parquet, whose samples are divided into folds.
 TRAIN = "train"
@@ -88,21 +88,22 @@ class SampleTable:
     def read(cls, path: str | Path) -> Self:
         """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
         table, facts = read_table(path, "samples")
-        texts = {name: table[name].to_pylist() for name in ("sample_id", "split", "group", "path", "md5")}
-        return cls(
-            ids=texts["sample_id"],
-            splits=texts["split"],
-            side=table["side"].to_numpy().astype(np.int64),
-            groups=texts["group"],
-            paths=texts["path"],
-            md5=texts["md5"],
-            rows=table["n_rows"].to_numpy(),
-            predicted=table["predict"].to_numpy(),
-            labels=facts["labels"],
-            truth=np.column_stack([table[label].to_numpy() for label in facts["labels"]]).astype(np.float32),
-            submission=facts["submission"],
-            submission_labels=facts["submission_labels"],
-        )
+        with decoding(path, "samples"):
+            texts = {name: table[name].to_pylist() for name in ("sample_id", "split", "group", "path", "md5")}
+            return cls(
+                ids=texts["sample_id"],
+                splits=texts["split"],
+                side=table["side"].to_numpy().astype(np.int64),
+                groups=texts["group"],
+                paths=texts["path"],
+                md5=texts["md5"],
+                rows=table["n_rows"].to_numpy(),
+                predicted=table["predict"].to_numpy(),
+                labels=facts["labels"],
+                truth=np.column_stack([table[label].to_numpy() for label in facts["labels"]]).astype(np.float32),
+                submission=facts["submission"],
+                submission_labels=facts["submission_labels"],
+            )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ..config.model_settings import ModelSettings
 from ..data.samples import Samples
-from ..files.artifact import read_table, write_table
+from ..files.artifact import decoding, read_table, write_table
 from ..models.family import families
 from ..models.fitted import FittedModel
 from ..models.logits import LogitTable, probabilities_of
@@ -114,4 +114,6 @@ class History:
     def read(cls, path: str | Path) -> Self:
         """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
         table, facts = read_table(path, "history")
-        return cls(table.to_pylist(), facts)
+        with decoding(path, "history"):
+            rows = table.select(["epoch", *NUMBERS, "recomputed"]).to_pylist()
+        return cls(rows, {key: value for key, value in facts.items() if key not in ("format", "version")})

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ..data.samples import TRAIN, SampleTable
 from ..errors import InputError, InputErrors
-from ..files.artifact import read_table, write_table
+from ..files.artifact import decoding, read_table, write_table
 from ..files.small_csv import Row
 
 #: Fold of samples that are in the training part of every fold and validate none.
@@ -47,7 +47,8 @@ class Folds:
     def read(cls, path: str | Path) -> Self:
         """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
         table, _ = read_table(path, "folds")
-        return cls(dict(zip(table["sample_id"].to_pylist(), table["fold"].to_pylist(), strict=True)))
+        with decoding(path, "folds"):
+            return cls(dict(zip(table["sample_id"].to_pylist(), table["fold"].to_pylist(), strict=True)))
 
 
 def draw_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str] | None = None) -> np.ndarray:

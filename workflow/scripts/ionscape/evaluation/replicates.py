@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from ..files.artifact import read_table, write_table
+from ..files.artifact import decoding, read_table, write_table
 from ..images.similarity import NEAR_IDENTICAL, nearest_apart
 from .folds import ALWAYS, Folds
 
@@ -33,7 +33,8 @@ class Replicates:
     def read(cls, path: str | Path) -> Self:
         """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
         table, _ = read_table(path, "replicates")
-        return cls(table["sample_id"].to_pylist(), table["nearest"].to_pylist(), table["similarity"].to_numpy())
+        with decoding(path, "replicates"):
+            return cls(table["sample_id"].to_pylist(), table["nearest"].to_pylist(), table["similarity"].to_numpy())
 
     @property
     def near_identical(self) -> np.ndarray:

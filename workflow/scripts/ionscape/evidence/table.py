@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..files.artifact import read_table, write_table
+from ..files.artifact import decoding, read_table, write_table
 from .choice import Choice
 from .combine import Reason
 
@@ -79,8 +79,9 @@ class EvidenceTable:
         """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
         table, _ = read_table(path, "evidence")
         found = {}
-        for label in pc.unique(table["label"]).to_pylist():
-            part = table.filter(pc.equal(table["label"], label))
-            evidence, spectrum = (part[name].to_numpy() for name in ("evidence", "spectrum"))
-            found[label] = LabelEvidence(evidence, spectrum, part["samples"][0].as_py())
+        with decoding(path, "evidence"):
+            for label in pc.unique(table["label"]).to_pylist():
+                part = table.filter(pc.equal(table["label"], label))
+                evidence, spectrum = (part[name].to_numpy() for name in ("evidence", "spectrum"))
+                found[label] = LabelEvidence(evidence, spectrum, part["samples"][0].as_py())
         return cls(found)

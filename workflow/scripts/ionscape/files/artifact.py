@@ -63,6 +63,16 @@ def read_json(path: str | Path, kind: str) -> dict:
     return _checked(path, kind, content, [])
 
 
+@contextmanager
+def decoding(path: str | Path, kind: str) -> Iterator[None]:
+    """Turns what strange content raises (a column or fact that is missing, another type) into InputError with the rule."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        found = f"has other content than {kind} version {FORMATS[kind][0]} ({type(error).__name__}: {error})"
+        raise InputError(f"{path}: {found}; run rule {FORMATS[kind][1]} again") from error
+
+
 def describe(schema: pa.Schema, kind: str, **metadata: Any) -> pa.Schema:
     """The schema with ionscape's metadata: format name and version, whatever JSON-able facts are given, and a checksum."""
     facts = _signed({"format": kind, "version": FORMATS[kind][0], **metadata}, _columns(schema))

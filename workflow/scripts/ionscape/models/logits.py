@@ -10,7 +10,7 @@ import pyarrow as pa
 from scipy.special import expit, logit
 
 from ..errors import InputError
-from ..files.artifact import read_table, write_table
+from ..files.artifact import decoding, read_table, write_table
 
 #: Probabilities are kept this far from 0 and 1 where a logarithm is taken; float32 cannot tell closer ones apart.
 EPSILON = 1e-7
@@ -24,6 +24,11 @@ def probabilities_of(logits: np.ndarray) -> np.ndarray:
 def clipped_logits(probabilities: np.ndarray, clip: float) -> np.ndarray:
     """Inverse sigmoid of probabilities clipped to [clip, 1 − clip]."""
     return logit(np.clip(probabilities, clip, 1 - clip))
+
+
+def _values(table: pa.Table, labels: Sequence[str]) -> np.ndarray:
+    """The labels' columns, [rows, labels]."""
+    return np.column_stack([table[label].to_numpy() for label in labels])
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,11 @@ class LogitTable:
         """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
         table, facts = read_table(path, "logits")
         known = {key: value for key, value in facts.items() if key not in ("format", "version")}
-        ids, *values = (table[name] for name in table.column_names)
-        return cls(ids.to_pylist(), table.column_names[1:], np.column_stack([v.to_numpy() for v in values]), known)
+        with decoding(path, "logits"):
+            first, *labels = table.column_names
+            if first != "sample_id":
+                raise ValueError(f"the first column is {first}, expected sample_id")  # such as the collected ones
+            return cls(table[first].to_pylist(), labels, _values(table, labels), known)
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,11 @@ class Logits:
 
     @classmethod
     def collected(cls, parts: Sequence[LogitTable]) -> Self:
-        """Those of models' folds, in the order given."""
+        """Those of models' folds, in the order given. Raises InputError: they are of different labels."""
+        for part in parts:
+            if part.labels != parts[0].labels:
+                (one, other) = (f"model {each.facts['model']}, fold {each.facts['fold']}" for each in (part, parts[0]))
+                raise InputError(f"{one} has logits of other labels than {other}; run rule train_fold again")
         sizes = [len(part.ids) for part in parts]
         models = [part.facts["model"] for part in parts]
         ids = [sample for part in parts for sample in part.ids]
@@ -99,9 +111,9 @@ class Logits:
     def read(cls, path: str | Path) -> Self:
         """The reverse of :meth:`write`. Raises InputError: a missing or damaged file, or one of another version."""
         table, facts = read_table(path, "logits")
-        model, fold, ids = (np.array(table[name].to_pylist()) for name in ("model", "fold", "sample_id"))
-        values = np.column_stack([table[label].to_numpy() for label in facts["labels"]])
-        return cls(model, fold, ids, facts["labels"], values, list(dict.fromkeys(model)))
+        with decoding(path, "logits"):
+            model, fold, ids = (np.array(table[name].to_pylist()) for name in ("model", "fold", "sample_id"))
+            return cls(model, fold, ids, facts["labels"], _values(table, facts["labels"]), list(dict.fromkeys(model)))
 
     def out_of_fold(self, ids: list[str], fold_of: Mapping[str, int]) -> np.ndarray:
         """Each model's in one order: float32 [models, samples, labels].
