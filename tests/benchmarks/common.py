@@ -14,34 +14,12 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from ionscape.data.samples import Samples
 from ionscape.images.normalization import normalize
+from ionscape.models.image.family import ImageSettings
 from ionscape.models.image.torchvision_ops import timm
 from ionscape.training.device import describe_device, device
 
-#: METHOD.md, Training; the weights are random, which changes no speed and needs no network.
-SETTINGS = {
-    "family": "image",
-    "pretrained": False,
-    "normalization": "mass",
-    "log_scaling": "log10",
-    "head": "full",
-    "drop_path_rate": 0.0,
-    "seed": 3,
-    "epochs": 20,
-    "warmup_epochs": 2,
-    "rate": 1e-4,
-    "weight_decay": 0.01,
-    "batch_size": 8,
-    "clip_gradient": 64,
-    "label_smoothing": 0.01,
-    "mixup": 0.1,
-    "mixup_range": [0.4, 0.6],
-    "mass_scaling": 0.0,
-    "widths": [128, 160, 192, 224, 256],
-    "background": None,
-    "average": 0,
-    "select": "best_epoch",
-    "precision": "auto",
-}
+#: Training's defaults are METHOD's. The weights are random, which changes no speed and needs no network.
+SETTINGS = ImageSettings(pretrained=False, drop_path_rate=0.0, seed=3, mixup=0.1)
 LABELS = 9
 
 

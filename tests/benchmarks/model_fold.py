@@ -13,23 +13,24 @@ from common import LABELS, SETTINGS, device, machine, random_data, samples_of, s
 import torch
 from plain import Plain
 
+from ionscape.models.image.family import ImageSettings
 from ionscape.models.image.model import Model
 from ionscape.training.context import FitContext
 from ionscape.training.device import resolve_precision, set_up
 
 
-def plain_seconds(settings: dict, training: tuple, validation: tuple, epochs: int, arguments) -> float:
+def plain_seconds(settings: ImageSettings, training: tuple, validation: tuple, epochs: int, arguments) -> float:
     """Seconds an epoch."""
     where = device()
-    set_up("fp32", arguments.threads, settings["seed"])
+    set_up("fp32", arguments.threads, settings.seed)
     network = Model.build(settings, training[0].shape[1:], LABELS, fresh=True)
     plain = Plain(network.train(), settings, where, arguments.workers)
     loaders = plain.loader(*training, training=True), plain.loader(*validation, training=False)
-    widths = torch.randint(len(settings["widths"]), (epochs, len(loaders[0])), generator=torch.Generator().manual_seed(0))
+    widths = torch.randint(len(settings.widths), (epochs, len(loaders[0])), generator=torch.Generator().manual_seed(0))
     started = time.perf_counter()
     for epoch in range(epochs):
         for (images, labels), width in zip(loaders[0], widths[epoch].tolist(), strict=True):
-            plain.step(images, labels, settings["widths"][width])
+            plain.step(images, labels, settings.widths[width])
         plain.validate(loaders[1])
         print(f"plain: epoch {epoch + 1}/{epochs}", flush=True)
     synchronize(where)
@@ -51,14 +52,14 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="JSON file to write the figures to")
     arguments = parser.parse_args()
     facts = machine()
-    settings = {
-        **SETTINGS,
+    changes = {
         "backbone": arguments.backbone,
         "batch_size": arguments.batch,
         "epochs": arguments.epochs,
         "warmup_epochs": min(2, arguments.epochs),
         "precision": arguments.precision,
     }
+    settings = SETTINGS.model_copy(update=changes)
     training = random_data(arguments.training, *arguments.shape, seed=0)
     validation = random_data(arguments.validation, *arguments.shape, seed=1)
     labels = [f"label{number}" for number in range(LABELS)]

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from ionscape.models.image.family import ImageSettings
+
 
 class Images(Dataset):
     """Samples after METHOD steps 4, 5 (``mass``), 6 and 7–9: (float32 [2, masses, times], labels)."""
@@ -54,24 +56,24 @@ class Plain:
         network: fp32 and contiguous; settings: a model's settings; where: the device; workers: of the DataLoaders.
     """
 
-    def __init__(self, network: nn.Module, settings: dict, where: torch.device, workers: int):
+    def __init__(self, network: nn.Module, settings: ImageSettings, where: torch.device, workers: int):
         self.network, self.settings, self.where, self.workers = network.to(where), settings, where, workers
-        self.optimizer = torch.optim.AdamW(network.parameters(), lr=settings["rate"], weight_decay=settings["weight_decay"])
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
 
     def loader(self, images: np.ndarray, side: np.ndarray, labels: np.ndarray, training: bool) -> DataLoader:
-        data = Images(images, side, labels, self.settings["mixup"] if training else 0.0, self.settings["seed"])
-        size = self.settings["batch_size"]
+        data = Images(images, side, labels, self.settings.mixup if training else 0.0, self.settings.seed)
+        size = self.settings.batch_size
         return DataLoader(data, size, shuffle=training, drop_last=training, num_workers=self.workers)
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, width: int) -> float:
         """One step on a batch of the loader; its loss."""
         images, labels = images.to(self.where), labels.to(self.where)
         logits = self.network(inputs_of(images, width))
-        smoothing = self.settings["label_smoothing"]
+        smoothing = self.settings.label_smoothing
         loss = F.binary_cross_entropy_with_logits(logits, labels / (1 + 2 * smoothing) + smoothing)
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clip_gradient"])
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_gradient)
         self.optimizer.step()
         return loss.item()
 
@@ -82,7 +84,7 @@ class Plain:
         with torch.no_grad():
             for images, labels in loader:
                 images = images.to(self.where)
-                passes = [self.network(inputs_of(images, width)) for width in self.settings["widths"]]
+                passes = [self.network(inputs_of(images, width)) for width in self.settings.widths]
                 logits = torch.stack(passes).mean(dim=0)
                 losses.append(F.binary_cross_entropy_with_logits(logits, labels.to(self.where)).item())
         self.network.train()

@@ -23,10 +23,10 @@ CPU = torch.device("cpu")
 
 
 def test_the_engine_in_reference_mode_is_the_plain_loop():
-    settings = {**SETTINGS, "backbone": "test_resnet", "mixup": 0.0, "widths": [40], "rate": 1e-3, "head": "full"}
+    settings = SETTINGS.model_copy(update={"backbone": "test_resnet", "mixup": 0.0, "widths": [40], "rate": 1e-3})
     images, side, _ = random_data(24, 64, 48, seed=0)
     labels = np.eye(24, dtype=np.float32)  # a batch says which samples it holds
-    set_up("reference", 2, settings["seed"])
+    set_up("reference", 2, settings.seed)
     assert torch.get_num_threads() == 1
     engine = Model.build(settings, (64, 48), 24, fresh=True).to(memory_format=torch.channels_last).train()
     step = Step(engine, settings, CPU, "reference", graphs=False)
@@ -37,7 +37,7 @@ def test_the_engine_in_reference_mode_is_the_plain_loop():
     number, losses = 0, []
     for _ in range(4):
         for inputs, targets in batches.epoch():
-            rate = learning_rate(number, 12, 3, settings["rate"])
+            rate = learning_rate(number, 12, 3, settings.rate)
             for group in plain.optimizer.param_groups:
                 group["lr"] = rate
             chosen = [data[row] for row in targets.argmax(dim=1).tolist()]

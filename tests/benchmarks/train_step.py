@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from plain import Plain
 from torch.utils.flop_counter import FlopCounterMode
 
+from ionscape.models.image.family import ImageSettings
 from ionscape.models.image.model import ImageBatches, Model
 from ionscape.training.device import resolve_precision, set_up
 from ionscape.training.step import Step
@@ -34,7 +35,7 @@ def endless(make: Callable[[], Iterator]) -> Iterator:
 class Contender:
     """A network, an optimizer and batches: ``block(width, steps)`` takes that many steps and returns the seconds."""
 
-    def __init__(self, settings: dict, shape: tuple[int, int], where: torch.device):
+    def __init__(self, settings: ImageSettings, shape: tuple[int, int], where: torch.device):
         self.settings, self.where = settings, where
         self.network = Model.build(settings, shape, LABELS, fresh=True).to(where).train()
 
@@ -65,12 +66,12 @@ class EngineContender(Contender):
         self.train = Step(self.network, settings, where, precision, graphs=True)
         samples = samples_of(*data)
         self.batches = {}
-        for width in settings["widths"]:
-            batches = ImageBatches(samples, {**settings, "widths": [width]}, where)
+        for width in settings.widths:
+            batches = ImageBatches(samples, settings.model_copy(update={"widths": [width]}), where)
             self.batches[width] = endless(batches.epoch)
 
     def step(self, width: int) -> None:
-        self.train(*next(self.batches[width]), self.settings["rate"])
+        self.train(*next(self.batches[width]), self.settings.rate)
 
 
 class CeilingContender(EngineContender):
@@ -79,7 +80,7 @@ class CeilingContender(EngineContender):
         self.batch = {width: next(batches) for width, batches in self.batches.items()}
 
     def step(self, width: int) -> None:
-        self.train(*self.batch[width], self.settings["rate"])
+        self.train(*self.batch[width], self.settings.rate)
 
 
 def shares(engine: EngineContender, width: int, steps: int) -> dict[str, float]:
@@ -138,34 +139,35 @@ def matrix_peak(where: torch.device, precision: str) -> float:
 
 def measure(backbone: str, arguments: argparse.Namespace) -> dict:
     where = device()
-    settings = {**SETTINGS, "backbone": backbone, "batch_size": arguments.batch, "widths": arguments.widths}
+    changes = {"backbone": backbone, "batch_size": arguments.batch, "widths": arguments.widths}
+    settings = SETTINGS.model_copy(update=changes)
     precision = resolve_precision(arguments.precision, where)
-    set_up(precision, arguments.threads, settings["seed"])
+    set_up(precision, arguments.threads, settings.seed)
     data = random_data(max(4 * arguments.batch, 64), *arguments.shape, seed=0)
     ways = {
         "plain": PlainContender(settings, arguments.shape, where, data, arguments.workers),
         "engine": EngineContender(settings, arguments.shape, where, data, precision),
         "ceiling": CeilingContender(settings, arguments.shape, where, data, precision),
     }
-    for way, width in itertools.product(ways.values(), settings["widths"]):
+    for way, width in itertools.product(ways.values(), settings.widths):
         way.block(width, arguments.warmup)
     if where.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    seconds: dict[str, dict[int, list[float]]] = {name: {w: [] for w in settings["widths"]} for name in ways}
+    seconds: dict[str, dict[int, list[float]]] = {name: {w: [] for w in settings.widths} for name in ways}
     for number in range(arguments.rounds):
         order = list(ways)[number % 3 :] + list(ways)[: number % 3]
-        for width, name in itertools.product(settings["widths"], order):
+        for width, name in itertools.product(settings.widths, order):
             seconds[name][width].append(ways[name].block(width, arguments.steps) / arguments.steps)
         print(f"{backbone}: round {number + 1}/{arguments.rounds}", flush=True)
     medians = {name: [statistics.median(blocks) for blocks in of.values()] for name, of in seconds.items()}
     mean = {name: statistics.mean(values) for name, values in medians.items()}
-    middle = settings["widths"][len(settings["widths"]) // 2]
-    flops = statistics.mean(step_flops(ways["engine"], width) for width in settings["widths"])
+    middle = settings.widths[len(settings.widths) // 2]
+    flops = statistics.mean(step_flops(ways["engine"], width) for width in settings.widths)
     return {
         "backbone": backbone,
         "batch": arguments.batch,
         "shape": arguments.shape,
-        "widths": settings["widths"],
+        "widths": settings.widths,
         "precision": precision,
         "threads": torch.get_num_threads(),
         "workers": arguments.workers,
@@ -196,7 +198,7 @@ def main() -> None:
     parser.add_argument("backbones", nargs="*", default=["resnet34", "hrnet_w32", "tf_efficientnet_lite0"])
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--shape", type=int, nargs=2, default=[256, 192], help="masses and times")
-    parser.add_argument("--widths", type=int, nargs="+", default=SETTINGS["widths"])
+    parser.add_argument("--widths", type=int, nargs="+", default=SETTINGS.widths)
     parser.add_argument("--precision", default="auto", help="of the engine and the ceiling")
     parser.add_argument("--threads", type=int, default=machine()["cores"], help="CPU threads (default: all cores)")
     parser.add_argument("--workers", type=int, default=0, help="of the plain loop's DataLoader")
