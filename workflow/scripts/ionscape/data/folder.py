@@ -43,17 +43,7 @@ def find_files(dataset: Dataset, example: str) -> DataFolder:
         InputError: the folder or one of its files is missing, or a file is elsewhere; names the config's key.
     """
     if dataset.root is None:
-        for key in ("metadata", "labels", "submission_format", "folds"):
-            if (found := getattr(dataset, key)) != getattr(EXAMPLE, key):
-                raise InputError(f"dataset.{key}: {found!r} is of a data set; name its folder by dataset.root")
-        root = Path(example)
-        return DataFolder(
-            root=str(root),
-            metadata=str(root / EXAMPLE.metadata),
-            labels=[str(root / name) for name in DEFAULT_LABELS],
-            submission_format=str(root / EXAMPLE.submission_format),
-            folds=None,
-        )
+        return _example_files(dataset, Path(example))
     root = Path(os.path.expanduser(dataset.root))
     if not os.path.isdir(root):
         raise InputError(
@@ -83,4 +73,17 @@ def find_files(dataset: Dataset, example: str) -> DataFolder:
         labels=[existing("labels", name) for name in labels],
         submission_format=submission if os.path.exists(submission) else None,
         folds=existing("folds", dataset.folds) if dataset.folds else None,
+    )
+
+
+def _example_files(dataset: Dataset, root: Path) -> DataFolder:
+    for key in ("metadata", "labels", "submission_format", "folds"):
+        if (found := getattr(dataset, key)) != getattr(EXAMPLE, key):
+            raise InputError(f"dataset.{key}: {found!r} is of a data set; name its folder by dataset.root")
+    return DataFolder(
+        root=str(root),
+        metadata=str(root / EXAMPLE.metadata),
+        labels=[str(root / name) for name in DEFAULT_LABELS],
+        submission_format=str(root / EXAMPLE.submission_format),
+        folds=None,
     )

@@ -26,7 +26,7 @@ class RunFile:
         InputError: when it is iterated: missing file, directory, UTF-16, missing or repeated column, no rows, a row of
             another length, text in a number, ±inf, a header of more than 64 KiB, a compressed file that ends early or
             expands without end. Names the line of the file (the header is line 1) and the column. Of mzML and netCDF:
-            what :mod:`.instruments` says, or an axis other than time.
+            what its module in :mod:`.readers` says, or an axis other than time.
     """
 
     def __init__(self, path: str | Path, columns: dict[str, str]):

@@ -17,7 +17,7 @@ from .ensemble import Ensemble, named_paths
 from .folds import ALWAYS, Folds
 from .metrics import frequencies, log_loss, score
 from .replicates import Replicates
-from .run_metrics import Correlations, HeldOut, RunMetrics, Score
+from .run_metrics import Correlations, HeldOut, RunMetrics, Score, SplitByReplicates
 from .selection import average_folds, shrinkage_grid
 
 
@@ -82,7 +82,6 @@ def summarize(
     answers = blend(per_model[scored.joining], settings.clip)
     always = samples.truth[folds.of_rows(samples.ids) == ALWAYS]
     fitted = with_method(settings, method)
-    near = dict(zip(similar.ids, similar.near_identical, strict=True))
     metrics = RunMetrics(
         samples=len(scored.ids),
         baseline=_score(scored, frequencies(scored.truth, scored.fold, always)),
@@ -93,12 +92,7 @@ def summarize(
         families=family_gains(*candidates, scored.fold, _joined_families(scored), fitted, shrinkages),
         walks=named_paths(METHODS["select"](*candidates, settings, shrinkages).facts["paths"], scored.joined),
         correlations=Correlations(models=scored.models, logits=correlations(scored.logits)),
-        replicates=split_by_replicates(
-            scored.truth,
-            nested,
-            dict(zip(scored.models, scored.probabilities, strict=True)),
-            np.array([near[sample] for sample in scored.ids]),
-        ),
+        replicates=_by_replicates(scored, nested, similar),
         calibration=calibration(scored.truth, nested, scored.labels),
         suspects=suspects(*candidates, scored.ids, scored.labels),
         held_out=_held_out(samples, folds, tested, answers, dict(zip(scored.models, per_model, strict=True))),
@@ -110,6 +104,12 @@ def summarize(
         nested=_answers(scored, nested, "ensemble (nested)"),
         submission=submission_csv(samples, dict(zip(tested, answers, strict=True))),
     )
+
+
+def _by_replicates(scored: Scored, nested: np.ndarray, similar: Replicates) -> SplitByReplicates:
+    near = dict(zip(similar.ids, similar.near_identical, strict=True))
+    per_model = dict(zip(scored.models, scored.probabilities, strict=True))
+    return split_by_replicates(scored.truth, nested, per_model, np.array([near[sample] for sample in scored.ids]))
 
 
 def _scored(

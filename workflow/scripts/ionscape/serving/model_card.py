@@ -68,14 +68,6 @@ def plain(text: str) -> str:
 def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, models: dict[str, ModelSettings]) -> str:
     """README.md of an exported folder. ``models``: settings of each member."""
     nested, constant = metrics.ensemble_nested, metrics.baseline
-    near, others = metrics.replicates.near_identical, metrics.replicates.others
-    replicates = ""
-    if near.samples and others.samples:
-        replicates = (
-            f"{near.samples} of the samples have a near-identical run in another fold: there the nested loss is "
-            f"{near.ensemble_nested:.4f}, on the other {others.samples} it is {others.ensemble_nested:.4f}. Expect the "
-            "latter of samples that are new.\n\n"
-        )
     held_out = "".join(
         f"On {part.samples} samples of split {plain(split)}, which took no part in anything: "
         f"{part.ensemble.log_loss:.4f}.\n\n"
@@ -98,7 +90,7 @@ def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, mode
         constant=constant.log_loss,
         constant_low=constant.log_loss_interval[0],
         constant_high=constant.log_loss_interval[1],
-        replicates=replicates,
+        replicates=_replicates(metrics),
         held_out=held_out,
         label_rows="\n".join(_label(name, score, metrics.calibration[name].ece) for name, score in nested.labels.items()),
         masses=grid.masses,
@@ -109,6 +101,17 @@ def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, mode
         kernel=kernel if any(model.family == "kernel" for model in models.values()) else "",
         members="\n".join(_member(name, model, ensemble.weights_of(name)) for name, model in models.items()),
         weights="\n".join(sorted({pretrained_source(model) for model in models.values()})),
+    )
+
+
+def _replicates(metrics: RunMetrics) -> str:
+    near, others = metrics.replicates.near_identical, metrics.replicates.others
+    if not (near.samples and others.samples):
+        return ""
+    return (
+        f"{near.samples} of the samples have a near-identical run in another fold: there the nested loss is "
+        f"{near.ensemble_nested:.4f}, on the other {others.samples} it is {others.ensemble_nested:.4f}. Expect the "
+        "latter of samples that are new.\n\n"
     )
 
 

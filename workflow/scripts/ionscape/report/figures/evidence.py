@@ -58,51 +58,60 @@ def evidence_figure(image: np.ndarray, panels: Sequence[Panel], column: str, lim
     Args:
         image: float32 [masses, times] after METHOD step 3; column, limits: of the x axis.
     """
-    words, (low, high) = axis_words(column, limits)
-    masses, times = image.shape
-    extent = (low, high, -0.5, masses - 0.5)
-    x = np.linspace(low, high, times)
-    tic = np.maximum(image, 0).sum(axis=0)
-    tic = tic / max(tic.max(), np.finfo(np.float32).tiny)
+    words, ends = axis_words(column, limits)
     row_height, head = 3.7, 0.15
-    figure = new_figure(9.5, row_height * len(panels) + head)
     total = row_height * len(panels) + head
+    figure = new_figure(9.5, total)
     for number, panel in enumerate(panels):
         bottom = total - head - row_height * (number + 1)
 
         def place(left: float, low: float, width: float, height: float, bottom: float = bottom) -> Axes:
             return figure.add_axes((left, (bottom + low) / total, width, height / total))
 
-        axes = place(0.075, 2.6, 0.60, 0.75)
-        over_time = panel.cells.sum(axis=0)
-        axes.fill_between(x, over_time / max(over_time.max(), 1e-30), color=ORANGE, alpha=0.45, lw=0)
-        axes.plot(x, tic, color=BLACK, lw=0.9, label="TIC")
-        for (name, curve), colour in zip(panel.curves.items(), cycle((BLUE, GREEN, PINK, SKY)), strict=False):
-            axes.plot(x, curve, color=colour, lw=0.9, ls="--", label=f"events of {name}")
-        axes.set_xlim(low, high)
-        axes.set_ylim(0, 1.05)
-        axes.tick_params(labelbottom=False)
-        tidy(axes, panel.title)
-        if number == 0:
-            axes.fill_between([], [], color=ORANGE, alpha=0.45, lw=0, label="evidence over time")
-            axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1.1), borderaxespad=0)
-        axes = place(0.075, 0.5, 0.60, 2.0)
-        shown = np.maximum(image, 0) ** 0.25
-        options: Any = {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": "nearest"}
-        axes.imshow(shown, cmap=INTENSITY, vmin=0, vmax=1, **options)
-        opacity = np.sqrt(panel.cells / max(panel.cells.max(), 1e-30)) * OPAQUE
-        orange = np.array([int(ORANGE[at : at + 2], 16) / 255 for at in (1, 3, 5)])
-        axes.imshow(np.dstack([np.broadcast_to(orange, (*opacity.shape, 3)), opacity]), **options)
-        tidy(axes, x=words, y="m/z")
-        axes = place(0.70, 0.5, 0.28, 2.0)
-        axes.fill_betweenx(np.arange(masses + 1) - 0.5, np.append(panel.masses, 0), step="post", color=ORANGE, lw=0)
-        for mass in named_ions(panel.masses, NAMED, masses / 25):
-            axes.text(panel.masses[mass], mass, f" {mass}", va="center", fontsize=8, color=BLACK)
-        axes.set_ylim(-0.5, masses - 0.5)
-        axes.set_xlim(0, max(panel.masses.max(), 1e-9) * 1.18)
-        axes.tick_params(labelleft=False)
-        tidy(axes, x="share of the evidence")
+        _over_time(place(0.075, 2.6, 0.60, 0.75), image, panel, ends, first=number == 0)
+        _on_the_image(place(0.075, 0.5, 0.60, 2.0), image, panel, ends, words)
+        _over_mass(place(0.70, 0.5, 0.28, 2.0), panel)
     return figure
+
+
+def _over_time(axes: Axes, image: np.ndarray, panel: Panel, ends: tuple[float, float], first: bool) -> None:
+    x = np.linspace(*ends, image.shape[1])
+    tic = np.maximum(image, 0).sum(axis=0)
+    tic = tic / max(tic.max(), np.finfo(np.float32).tiny)
+    over_time = panel.cells.sum(axis=0)
+    axes.fill_between(x, over_time / max(over_time.max(), 1e-30), color=ORANGE, alpha=0.45, lw=0)
+    axes.plot(x, tic, color=BLACK, lw=0.9, label="TIC")
+    for (name, curve), colour in zip(panel.curves.items(), cycle((BLUE, GREEN, PINK, SKY)), strict=False):
+        axes.plot(x, curve, color=colour, lw=0.9, ls="--", label=f"events of {name}")
+    axes.set_xlim(*ends)
+    axes.set_ylim(0, 1.05)
+    axes.tick_params(labelbottom=False)
+    tidy(axes, panel.title)
+    if first:
+        axes.fill_between([], [], color=ORANGE, alpha=0.45, lw=0, label="evidence over time")
+        axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.02, 1.1), borderaxespad=0)
+
+
+def _on_the_image(axes: Axes, image: np.ndarray, panel: Panel, ends: tuple[float, float], words: str) -> None:
+    extent = (*ends, -0.5, len(image) - 0.5)
+    shown = np.maximum(image, 0) ** 0.25
+    options: Any = {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": "nearest"}
+    axes.imshow(shown, cmap=INTENSITY, vmin=0, vmax=1, **options)
+    opacity = np.sqrt(panel.cells / max(panel.cells.max(), 1e-30)) * OPAQUE
+    orange = np.array([int(ORANGE[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+    axes.imshow(np.dstack([np.broadcast_to(orange, (*opacity.shape, 3)), opacity]), **options)
+    tidy(axes, x=words, y="m/z")
+
+
+def _over_mass(axes: Axes, panel: Panel) -> None:
+    masses = len(panel.masses)
+    axes.fill_betweenx(np.arange(masses + 1) - 0.5, np.append(panel.masses, 0), step="post", color=ORANGE, lw=0)
+    for mass in named_ions(panel.masses, NAMED, masses / 25):
+        axes.text(panel.masses[mass], mass, f" {mass}", va="center", fontsize=8, color=BLACK)
+    axes.set_ylim(-0.5, masses - 0.5)
+    axes.set_xlim(0, max(panel.masses.max(), 1e-9) * 1.18)
+    axes.tick_params(labelleft=False)
+    tidy(axes, x="share of the evidence")
 
 
 def label_figures(means: EvidenceTable) -> Iterator[tuple[str, Figure]]:
