@@ -7,10 +7,10 @@ report_import_errors()
 from pathlib import Path
 
 from ionscape.evaluation.cross_validation import History
-from ionscape.files.atomic import atomic_folder, write_bytes, write_text
+from ionscape.files.atomic import write_bytes, write_text
 from ionscape.jobs.script import door
 from ionscape.jobs.status import benchmarks, training_status
-from ionscape.report.figures.style import to_png
+from ionscape.report.figures.style import to_png, write_figures
 from ionscape.report.figures.training import curves_figure, jobs_figure
 from ionscape.report.trainings_page import trainings_page
 
@@ -20,9 +20,7 @@ def main(job) -> None:
     for history in map(History.read, job.input.histories):
         if history.rows:
             histories.setdefault(history.facts["model"], []).append(history)
-    with atomic_folder(job.output.curves) as folder:
-        for model, of_folds in histories.items():
-            write_bytes(folder / f"{model}.png", to_png(curves_figure(model, of_folds)))
+    write_figures(((model, curves_figure(model, of_folds)) for model, of_folds in histories.items()), job.output.curves)
     results = Path(job.params.results)
     jobs = benchmarks(results, job.params.models)
     seconds, megabytes = ([[entry[part] for entry in entries] for entries in jobs.values()] for part in (0, 1))

@@ -7,7 +7,7 @@ report_import_errors()
 from pathlib import Path
 
 from ionscape.files.atomic import write_text
-from ionscape.jobs.gpu import lease
+from ionscape.jobs.gpu import leased
 from ionscape.jobs.progress import Progress
 from ionscape.jobs.script import door, logger
 from ionscape.jobs.signals import or_stop, stoppable
@@ -18,8 +18,7 @@ from ionscape.serving.predictions import explain_answers, predictions_csv
 
 def main(job) -> None:
     exported = open_export(job.params.model)
-    gpu = job.config["gpu"]
-    with stoppable() as stopping, lease(job.resources.get("gpu", 0), gpu["devices"], gpu["slots"], stopping):
+    with stoppable() as stopping, leased(job, stopping):
         reading, writing = (or_stop(Progress(words), stopping) for words in ("runs read", "pages written"))
         without = Path(job.output.predictions).parent
         answers = predict(exported, job.params.new, job.threads, reading, without)

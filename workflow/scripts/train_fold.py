@@ -10,7 +10,7 @@ from pathlib import Path
 from ionscape.data.samples import SampleTable
 from ionscape.evaluation.cross_validation import save_fold, train_fold
 from ionscape.evaluation.folds import Folds
-from ionscape.jobs.gpu import lease
+from ionscape.jobs.gpu import leased
 from ionscape.jobs.locks import alone_in
 from ionscape.jobs.progress import FitProgress
 from ionscape.jobs.script import door, logger
@@ -22,11 +22,10 @@ from ionscape.training.context import FitContext
 
 def main(job) -> None:
     folder = Path(job.output.weights).parent
-    gpu = job.config["gpu"]
     with (
         stoppable() as stopping,
         alone_in(folder, stopping),
-        lease(job.resources.get("gpu", 0), gpu["devices"], gpu["slots"], stopping) as device,
+        leased(job, stopping) as device,
     ):
         settings, fold = settings_of({"settings": job.params.settings}), int(job.wildcards.fold)
         checkpoint = folder / "checkpoint.safetensors"

@@ -1,6 +1,5 @@
 """The errors that a user is meant to see: they say what is wrong, where, and what to do."""
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -50,9 +49,3 @@ class InputErrors(InputError):
 
 class Interrupted(Exception):
     """A job was asked to stop, and what it had done is on the disk: run again, it goes on from there."""
-
-
-def nearest(name: str, allowed: Iterable[str]) -> str:
-    """A hint such as ``; did you mean 'epochs'?``, or an empty string if nothing is near."""
-    close = difflib.get_close_matches(str(name)[:LONGEST_LINE], [str(option) for option in allowed], n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import Field, SerializeAsAny, ValidationError
 
-from ..errors import InputErrors, nearest
+from ..errors import InputErrors
 from .base import Settings, schema_of
-from .messages import place, problems_of, unknown_key
+from .messages import nearest, place, problems_of, unknown_key
 from .model_settings import ModelSettings, Seeded
 from .sections import Name, Sections
 from .strange import strange

@@ -1,5 +1,6 @@
 """What is wrong with a configuration, in words: the key's path, what was found, what is allowed, the nearest name."""
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ..errors import nearest
+from ..errors import LONGEST_LINE
 from .base import Settings, schema_of, types_of
 
 #: pydantic's kinds of error about bounds → the schema's key, and words.
@@ -25,6 +26,12 @@ LENGTHS = {"too_short": "is too short", "too_long": "is too long", "string_too_s
 MOVED: dict[str, str] = {}
 
 Path = Sequence[int | str]
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """A hint such as ``; did you mean 'epochs'?``, or an empty string if nothing is near."""
+    close = difflib.get_close_matches(str(name)[:LONGEST_LINE], [str(option) for option in allowed], n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def place(path: Iterable[object]) -> str:

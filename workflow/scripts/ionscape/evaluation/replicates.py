@@ -8,8 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from ..files.artifact import decoding, read_table, write_table
-from ..images.similarity import NEAR_IDENTICAL, nearest_apart
+from ..images.similarity import nearest_apart
 from .folds import ALWAYS, Folds
+
+#: Cosine similarity of images from which two runs are called near-identical.
+NEAR_IDENTICAL = 0.995
 
 
 @dataclass(frozen=True)

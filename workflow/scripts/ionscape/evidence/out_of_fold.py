@@ -1,18 +1,19 @@
 """Evidence of the models that did not see a sample."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..config.sections import Features
 from ..data.samples import Samples
+from ..evaluation.ensemble import Ensemble
 from ..images.store import load_some
 from ..models.fitted import FittedModel
 from ..models.inputs import inputs_of
 from ..models.registry import load_fold
 from ..training.device import set_up
-from .combine import Folds
+from .combine import Folds, Reason, explain
 
 
 def gather(
@@ -34,7 +35,7 @@ def gather(
 def out_of_fold(
     models: Path, name: str, samples: Samples, fold: np.ndarray, place: np.ndarray, features: Features, threads: int
 ) -> Folds:
-    """A member's folds for :func:`.explain.explain`: each has a say on the samples that it validates, and on no other.
+    """A member's folds for :func:`.combine.explain`: each has a say on the samples that it validates, and on no other.
 
     Args:
         models: ``results/{run}/models``; name: of the member.
@@ -53,3 +54,26 @@ def out_of_fold(
             yield fitted, fed, np.where(fold == one, place, -1)
 
     return folds
+
+
+def reasons_of(
+    pairs: Sequence[tuple[int, int]],
+    ensemble: Ensemble,
+    models: Path,
+    samples: Samples,
+    fold: np.ndarray,
+    place: np.ndarray,
+    features: Features,
+    threads: int,
+    progress: Callable[[int, int], None],
+) -> dict[tuple[int, int], Reason]:
+    """The ensemble's reason of each (row, label), of its members' folds that did not see the sample.
+
+    Args:
+        pairs: what is explained; models, samples, fold, place, features, threads: as :func:`out_of_fold`.
+        progress: called with (members asked, members).
+    """
+    asked = {name: out_of_fold(models, name, samples, fold, place, features, threads) for name in ensemble.members}
+    weights = {name: ensemble.weights_of(name) for name in ensemble.members}
+    shape = samples.inputs.shape[1], samples.inputs.shape[2]
+    return dict(zip(pairs, explain(pairs, asked, weights, shape, progress), strict=True))

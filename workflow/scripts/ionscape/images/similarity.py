@@ -16,9 +16,6 @@ BANDS, SMOOTHING, ROOT = 16, 4, 4
 #: Rows of a similarity matrix that are computed at once.
 BLOCK = 1024
 
-#: Cosine similarity of images from which two runs are called near-identical (:mod:`.alike`).
-NEAR_IDENTICAL = 0.995
-
 
 def fingerprints(images: np.ndarray) -> np.ndarray:
     """What tells a run from others, without its background: float32 [n, masses · bands] of unit length.

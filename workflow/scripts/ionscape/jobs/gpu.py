@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,12 @@ def slot_folder() -> Path:
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise InputError(f"{folder} is not yours; remove it, as GPU slots are kept there")
     return folder
+
+
+def leased(job: Any, stopping: Stopping) -> AbstractContextManager[Device | None]:
+    """The :func:`lease` that a rule's job asks for: its resource ``gpu``, and the configuration's devices and slots."""
+    gpu = job.config["gpu"]
+    return lease(job.resources.get("gpu", 0), gpu["devices"], gpu["slots"], stopping)
 
 
 @contextmanager

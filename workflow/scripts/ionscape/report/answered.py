@@ -1,6 +1,7 @@
 """The scored samples, as their pages show them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..evaluation.ensemble import Ensemble
 from ..evaluation.folds import Folds
 from ..evaluation.summary import nested_answers
 from ..evidence.combine import Reason
+from ..files.artifact import read_metadata
 from ..models.logits import Logits, LogitTable, probabilities_of
 from .sample_page import SamplePage
 
@@ -19,7 +21,7 @@ class Answered:
     """The scored samples, as their pages show them.
 
     Attributes:
-        ids, fold, side: of each; labels, members: names.
+        ids, fold, side: of each; labels: names; ensemble: whose answers they are.
         truth, probabilities: [n, labels]; per_model: probabilities [members, n, labels].
         axis, limits: of the images.
     """
@@ -28,7 +30,7 @@ class Answered:
     fold: np.ndarray
     side: np.ndarray
     labels: list[str]
-    members: list[str]
+    ensemble: Ensemble
     truth: np.ndarray
     probabilities: np.ndarray
     per_model: np.ndarray
@@ -36,26 +38,26 @@ class Answered:
     limits: list[float] | None
 
     @classmethod
-    def of_tables(
-        cls, samples: SampleTable, folds: Folds, ensemble: Ensemble, nested: LogitTable, oof: Logits, about: dict
-    ) -> Self:
+    def read(cls, samples: Path, folds: Path, ensemble: Path, nested: Path, oof: Path, images: Path) -> Self:
         """The samples of nested.parquet, with its probabilities and, out of oof.parquet, those of each member.
 
         Args:
-            about: the facts of an image file.
+            samples … oof: paths of a run's files; images: of one shard of its images, which knows the x axis.
 
         Raises:
             InputError: a sample is missing, or its logits come from a fold that it does not validate.
         """
-        rows, truth, probabilities = nested_answers(samples, nested)
-        chosen = [oof.models.index(name) for name in ensemble.members]
-        per_model = probabilities_of(oof.out_of_fold(nested.ids, folds.of))[chosen]
+        table, of, blend = SampleTable.read(samples), Folds.read(folds), Ensemble.read(ensemble)
+        answers, logits, about = LogitTable.read(nested), Logits.read(oof), read_metadata(images, "images")
+        rows, truth, probabilities = nested_answers(table, answers)
+        chosen = [logits.models.index(name) for name in blend.members]
+        per_model = probabilities_of(logits.out_of_fold(answers.ids, of.of))[chosen]
         return cls(
-            ids=nested.ids,
-            fold=folds.of_rows(nested.ids),
-            side=samples.side[rows],
-            labels=samples.labels,
-            members=ensemble.members,
+            ids=answers.ids,
+            fold=of.of_rows(answers.ids),
+            side=table.side[rows],
+            labels=table.labels,
+            ensemble=blend,
             truth=truth,
             probabilities=probabilities,
             per_model=per_model,
@@ -88,7 +90,7 @@ class Answered:
             notes=notes,
             labels=self.labels,
             probabilities=self.probabilities[row],
-            members=self.members,
+            members=self.ensemble.members,
             per_model=self.per_model[:, row],
             truth=self.truth[row],
             image=image,

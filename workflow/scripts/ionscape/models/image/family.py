@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from ...config.messages import nearest
 from ...config.sections import Sections
-from ...errors import nearest
 from ...training.settings import NetworkSettings
 from ..family import Family
 

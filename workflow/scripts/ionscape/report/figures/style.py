@@ -1,10 +1,15 @@
 """What all figures share. Colours are Okabe and Ito's, told apart by colour-blind readers, and dark enough for print."""
 
 import io
+from collections.abc import Iterable
+from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from ...files.atomic import atomic_folder, write_bytes
+from ...files.paths import file_name
 
 matplotlib.rcParams["text.parse_math"] = False  # a dollar in a sample's name is a dollar
 
@@ -40,3 +45,10 @@ def to_png(figure: Figure) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
+
+
+def write_figures(figures: Iterable[tuple[str, Figure]], folder: str | Path) -> None:
+    """Writes a folder of PNGs, in place of the earlier one, each named after its subject, drawn one after the other."""
+    with atomic_folder(folder) as path:
+        for name, figure in figures:
+            write_bytes(path / f"{file_name(name)}.png", to_png(figure))
