@@ -10,6 +10,7 @@ import pytest
 
 import ionscape
 from ionscape.cli import main
+from ionscape.files.artifact import write_json
 
 LIBRARY = Path(ionscape.__file__).parents[1]
 COMMANDS = ("status", "compare", "results-table", "docs", "backbones")
@@ -43,11 +44,17 @@ def test_each_command_has_help(command, capsys):
         (["status", "--results", "nowhere"], "no run has been started in nowhere"),
         (["compare", "nowhere", "--models", "a"], "nowhere/logs/config.json"),
         (["results-table", "README.md", "nowhere"], "nowhere/ensemble/metrics.json"),
+        (["results-table", "missing.md", "nowhere"], "missing.md"),
+        (
+            ["compare", "other", "--models", "a"],
+            "config.json: is of another version of ionscape: ensemble.later: unknown key",
+        ),
     ],
 )
 def test_a_wrong_argument_is_one_line(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README.md").touch()
+    write_json(tmp_path / "other/logs/config.json", {"ensemble": {"later": 1}}, "config")
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert message in ended.value.code

@@ -47,6 +47,15 @@ def test_the_table_of_a_run_and_of_its_seeds():
     assert losses == sorted(losses)
 
 
+def test_a_table_of_labels_with_one_class():
+    summary = Study().summarize()
+    metrics = summary.metrics
+    score = metrics.ensemble_nested.model_copy(update={"average_precision": None, "roc_auc": None})
+    table = results_table([(metrics.model_copy(update={"ensemble_nested": score}), summary.ensemble)])
+    assert "**ensemble, nested**" in table
+    assert "| – | – |" in table
+
+
 def test_only_a_runs_own_part_is_replaced():
     text = "a\n<!-- results of one -->\nold\n<!-- end -->\nb\n<!-- results of two -->\nkept\n<!-- end -->\n"
     filled = fill(text, "one", "new \\1")

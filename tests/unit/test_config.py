@@ -8,7 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
+from ionscape.config import load as config
 from ionscape.errors import InputErrors
+from ionscape.models.family import families
 from ionscape.models.image.family import WEIGHT_PACKAGES
 from support.settings import load_config, whole_schema
 
@@ -249,6 +251,12 @@ def test_a_setting_of_another_family_is_unknown():
 def test_wrong_value(config, message):
     (found,) = problems({"models": {"m": {"family": "table"}}, **config})
     assert found.startswith(message)
+
+
+def test_a_family_whose_name_is_not_its_folders():
+    copied = {"other": families()["library"].settings}
+    with pytest.raises(InputErrors, match=r"models\.a\.family: found 'other', allowed: library"):
+        config.load({"models": {"a": {"family": "other"}}}, copied)
 
 
 def test_no_models():

@@ -6,6 +6,7 @@ from test_blends import SETTINGS
 from test_ensemble import SHRINKAGES, case
 
 from ionscape.evaluation.diagnostics import calibration, correlations, family_gains, suspects
+from ionscape.evaluation.run_metrics import Correlations
 from support.settings import changed
 
 
@@ -17,6 +18,13 @@ def test_correlations():
     assert found[0, 1] == pytest.approx(-1)
     assert found[0, 2] == pytest.approx(np.corrcoef(one.ravel(), other.ravel())[0, 1])
     assert correlations(one[None]) == [[1.0]]
+
+
+def test_a_model_whose_logits_are_all_alike_correlates_with_nothing():
+    one = np.random.default_rng(0).standard_normal((20, 3))
+    found = correlations(np.stack([one, np.zeros_like(one)]))
+    assert found == [[pytest.approx(1), None], [None, None]]
+    assert Correlations(models=["a", "b"], logits=found).model_dump()["logits"] == found
 
 
 def test_a_family_that_only_disturbs_gains_less_than_one_that_knows():

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from ionscape.evaluation.selection import average_folds, combine, drop, fit_ensemble, grow, selection_loss, shrinkage_grid
+from ionscape.evaluation.blending import Blend
+from ionscape.evaluation.selection import average_folds, drop, fit_ensemble, grow, selection_loss, shrinkage_grid
 
 CLIP = 1e-4
 SHRINKAGES = shrinkage_grid(20, 1e-5, 1e-1)
@@ -52,16 +53,22 @@ def case(seed, models=3, samples=40, spread=2.0):
 # Combining
 
 
+def equally(probabilities, clip):
+    """Combined with one weight for all."""
+    models, _, labels = probabilities.shape
+    return Blend(np.full((models, labels), 1 / models), np.zeros(labels), {})(probabilities, clip)
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_combine_is_the_mean_of_clipped_logits(seed):
+def test_equal_weights_are_the_mean_of_clipped_logits(seed):
     _, probabilities = case(seed, spread=6)
     probabilities[0, :4] = [[0, 1], [1, 0], [1e-9, 1 - 1e-9], [0.5, 0.5]]
     assert (probabilities < CLIP).any()
-    np.testing.assert_allclose(combine(probabilities, CLIP), reference_combine(probabilities, CLIP), rtol=1e-12)
+    np.testing.assert_allclose(equally(probabilities, CLIP), reference_combine(probabilities, CLIP), rtol=1e-12)
 
 
 def test_one_model_is_clipped_too():
-    np.testing.assert_allclose(combine(np.array([[[0.0, 1.0, 0.3]]]), 0.01), [[0.01, 0.99, 0.3]])
+    np.testing.assert_allclose(equally(np.array([[[0.0, 1.0, 0.3]]]), 0.01), [[0.01, 0.99, 0.3]])
 
 
 def test_folds_are_averaged_as_probabilities():

@@ -146,11 +146,24 @@ def test_facts_that_are_missing(folder, key):
     assert f"model.json: key '{key}' is missing" in folder.problem()
 
 
+def test_facts_that_lack_what_has_a_default(folder):
+    del folder.facts["features"]["bands"]
+    assert "model.json.features: key 'bands' is missing" in folder.problem()
+
+
+def test_an_export_without_a_list_of_files(folder, tmp_path):
+    root = folder.write()
+    (root / "model.json").write_text(signed(folder.facts, "export"))
+    with pytest.raises(InputError, match=r"model\.json: key 'files' is missing"):
+        open_export(root)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"members": ["x"]}, "ensemble.json.members.0: found 'x'"),
         ({"members": []}, "ensemble.json.members: there is none"),
+        ({"members": ["m", "m"]}, "members: Value error, 'm' occurs more than once"),
         ({"weights": {"m": {"aromatic": 1}}}, "ensemble.json.weights: key 'n' is missing"),
         (
             {"bias": {"aromatic": float("inf"), "mineral": 0}},
@@ -173,6 +186,7 @@ def test_an_ensemble_that_no_export_has(folder, change, message):
         ({"backbone": "local-dir:/etc"}, "is no model of timm's own"),
         ({"widths": [10**9]}, "settings.widths.0: 1000000000 is greater"),
         ({"family": "os"}, "settings.family: found 'os'"),
+        ({"family": ["os"]}, "settings.family: found ['os']"),
         ({"code": "x"}, "settings.code: unknown key"),
     ],
     ids=str,

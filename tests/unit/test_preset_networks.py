@@ -20,7 +20,6 @@ from ionscape.images.normalization import normalize
 from ionscape.images.render import render
 from ionscape.models.image.model import Model
 from ionscape.models.image.network import Network
-from ionscape.serving.model_card import pretrained_source
 from ionscape.training.context import FitContext
 from support.settings import changed, load_config
 
@@ -94,7 +93,7 @@ def test_a_preset_names_the_weights_that_it_takes_from_the_hub(preset):
 
 def test_a_model_card_names_the_weights():
     model = image_models("mars1")["resnet34"]
-    assert "ImageNet weights of timm's hub (timm/resnet34.bt_in1k)" in pretrained_source(model)
+    assert "ImageNet weights of timm's hub (timm/resnet34.bt_in1k)" in model.weights_source
 
 
 @pytest.mark.parametrize("preset", ["second-place", "second-place-rerun"])

@@ -149,7 +149,7 @@ def exported_model(wildcards):
 def new_runs(wildcards):
     """The runs that are to be answered for; a path that cannot be an input of a rule is read all the same."""
     paths = [str(run.path) for run in NEW if run.problem is None and run.path.is_file()]
-    return [path for path in paths if not {"{", "}"} & set(path)]
+    return [path for path in paths if not set("{}<>") & set(path)]
 
 
 wildcard_constraints:

@@ -52,9 +52,10 @@ def results_table(arguments: argparse.Namespace) -> None:
     from .evaluation.ensemble import Ensemble
     from .evaluation.run_metrics import RunMetrics
     from .files.atomic import write_text
+    from .files.paths import require_regular_file
     from .report.leaderboard import fill, results_table
 
-    text = arguments.file.read_text(encoding="utf-8")
+    text = require_regular_file(arguments.file, "the Markdown file").read_text(encoding="utf-8")
     for run in arguments.runs:
         folders = [Path(folder) / "ensemble" for folder in run.split(",")]
         parts = [(RunMetrics.read(folder / "metrics.json"), Ensemble.read(folder / "ensemble.json")) for folder in folders]

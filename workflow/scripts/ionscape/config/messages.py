@@ -99,7 +99,7 @@ def _in_words(path: Path, error: ErrorDetails, schema: Mapping[str, Any]) -> str
     if kind == "value_error":  # of a check of ours
         return f"{where}{error['ctx']['error']}"
     if kind == "literal_error":
-        choices = schema["enum"]
+        choices = schema.get("enum") or [schema["const"]]
         return f"{where}found {given!r}, allowed: {', '.join(map(str, choices))}{nearest(given, choices)}"
     if kind in BOUNDS:
         key, words = BOUNDS[kind]

@@ -7,15 +7,6 @@ from pydantic import Field
 from .base import Settings
 from .sections import Sections, Seed
 
-#: A quantile over time that is subtracted from each mass row first.
-Background = Annotated[
-    Annotated[float, Field(ge=0, le=1)] | None,
-    Field(
-        description="Quantile over time that is subtracted from each mass row first; 0 is the minimum, null subtracts "
-        "nothing."
-    ),
-]
-
 #: A smallest relative intensity.
 Floor = Annotated[float, Field(gt=0, le=0.1)]
 
@@ -58,6 +49,20 @@ class ModelSettings(Settings):
     @property
     def input_features(self) -> list[str]:
         """Which groups of features it is fitted on, of a family that is fitted on features."""
+        return []
+
+    @property
+    def weights_source(self) -> str | None:
+        """Where the weights come from that it started from, and their licence, as Markdown; None where it had none."""
+        return None
+
+    @property
+    def kept_runs(self) -> str | None:
+        """What of its training runs a fitted model holds, in words; None where it holds none of it."""
+        return None
+
+    def strange(self) -> list[str]:
+        """What of a model's own settings, in a folder that may be anybody's, is refused, a line ``key: …`` each."""
         return []
 
     def problems(self, sections: Sections) -> list[str]:

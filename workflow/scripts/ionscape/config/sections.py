@@ -7,17 +7,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from .base import Settings
-from .grid import Grid
 
 #: A number that starts the drawing of random ones.
 Seed = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 def _path(text: str) -> str:
-    """A text that a file system and Snakemake, to which braces are wildcards, can take as a path."""
+    """A text that a file system can take as a path, and Snakemake, to which braces are wildcards and <…> are pathvars."""
     parts = text.encode("utf-8", "replace").split(b"/")
-    if {"{", "}"} & set(text) or len(text) >= 4096 or max(map(len, parts)) >= 256:
-        raise ValueError(f"found {text!r}, allowed: a path without braces, each name shorter than 256 bytes")
+    if set("{}<>") & set(text) or len(text) >= 4096 or max(map(len, parts)) >= 256:
+        raise ValueError(f"found {text!r}, allowed: a path without {{}}<>, each name shorter than 256 bytes")
     return text
 
 
@@ -38,6 +37,20 @@ Unique = AfterValidator(_unique)
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+#: A number of rows or columns of an image; m/z that are left out; what is made of the intensities in a cell.
+Cells = Annotated[int, Field(ge=16, le=4096)]
+Masses = list[Annotated[int, Field(ge=0, le=100_000)]]
+Statistic = Literal["sum", "mean"]
+
+#: A quantile over time that is subtracted from each mass row first.
+Background = Annotated[
+    Annotated[float, Field(ge=0, le=1)] | None,
+    Field(
+        description="Quantile over time that is subtracted from each mass row first; 0 is the minimum, null subtracts "
+        "nothing."
+    ),
+]
 
 
 class Columns(Settings):
@@ -108,22 +121,19 @@ class Example(Settings):
 class Images(Settings):
     """The mass × time images (METHOD steps 1–3)."""
 
-    masses: int = Field(256, ge=16, le=4096, description="Rows: m/z 0 to masses − 1.")
-    times: int = Field(192, ge=16, le=4096, description="Bins of the x axis.")
-    drop_masses: list[Annotated[int, Field(ge=0, le=100_000)]] = Field(
-        [4], description="m/z that are left out, such as the carrier gas helium."
-    )
-    statistic: Literal["sum", "mean"] = Field(
+    masses: Cells = Field(256, description="Rows: m/z 0 to masses − 1.")
+    times: Cells = Field(192, description="Bins of the x axis.")
+    drop_masses: Masses = Field([4], description="m/z that are left out, such as the carrier gas helium.")
+    statistic: Statistic = Field(
         "sum",
         description="Of the intensities in a cell. mean where bins are hardly longer than scans: then sums differ by how "
         "many scans fell into a bin, and a background cannot be subtracted.",
     )
     shards: int = Field(4, ge=1, le=1000, description="Jobs that render_images is split into.")
 
-    def grid(self, axis: Axis) -> Grid:
-        """The cells of an image."""
-        limits = (axis.limits[0], axis.limits[1]) if axis.limits else None
-        return Grid(self.masses, self.times, tuple(self.drop_masses), limits, self.statistic)
+
+#: Groups of columns of extract_features.
+Group = Literal["log_maximum", "log_mean", "time_of_maximum", "centroid", "spread", "width", "bands", "mass_bands"]
 
 
 class Features(Settings):
@@ -131,11 +141,7 @@ class Features(Settings):
 
     bands: int = Field(16, ge=1, le=4096, description="Bands of the x axis; must divide images.times.")
     floor: float = Field(0.0001, gt=0, le=0.1, description="Smallest relative intensity that is told apart from nothing.")
-    background: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        None,
-        description="Quantile over time that is subtracted from each mass row first; 0 is the minimum, null subtracts "
-        "nothing.",
-    )
+    background: Background = None
     smoothing: int = Field(
         0,
         ge=0,

@@ -4,7 +4,7 @@ import re
 
 from ..errors import UNREADABLE
 
-#: sample_id becomes part of messages and tables, never of a path; still, it stays one word.
+#: sample_id becomes part of messages and tables; as a file's name it is written by :func:`.paths.file_name` alone.
 SAMPLE_ID = re.compile(r"[^\s,\"/\\]+")
 
 #: Characters of a sample_id, a label, or a split: figures take seconds to draw thousands.

@@ -43,7 +43,7 @@ class RunFacts:
 
 
 def run_facts(run: Run | RunFile, grid: Grid) -> RunFacts:
-    """The facts of a run, gone through part by part; raises InputError as :class:`.runs.RunFile` does."""
+    """The facts of a run, gone through part by part; raises InputError as :class:`.run_file.RunFile` does."""
     facts = RunFacts(axis_low=np.inf, axis_high=-np.inf, mass_low=np.inf, mass_high=-np.inf)
     low, high = grid.limits or (-np.inf, np.inf)
     scans = np.empty(0)

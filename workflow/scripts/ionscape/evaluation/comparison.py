@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
+from ..config.messages import problems_of
 from ..config.sections import Ensemble as EnsembleSettings
 from ..data.samples import SampleTable
 from ..errors import InputError
@@ -25,7 +27,12 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
     Raises:
         InputError: files that are missing, or a model that the run does not have.
     """
-    settings = EnsembleSettings(**read_json(run / "logs/config.json", "config")["ensemble"])
+    path = run / "logs/config.json"
+    try:
+        settings = EnsembleSettings(**read_json(path, "config")["ensemble"])
+    except ValidationError as error:
+        problems = "; ".join(problems_of(error, EnsembleSettings, ("ensemble",)))
+        raise InputError(f"{path}: is of another version of ionscape: {problems}") from error
     samples, folds = SampleTable.read(run / "samples.parquet"), Folds.read(run / "folds.parquet")
     oof = Logits.read(run / "logits/oof.parquet")
     chosen = models or [name for name in oof.models if name not in settings.without]

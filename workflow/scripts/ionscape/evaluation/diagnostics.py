@@ -14,9 +14,14 @@ BINS = 10
 DOUBTFUL = 0.1
 
 
-def correlations(logits: np.ndarray) -> list[list[float]]:
-    """Pearson correlation of the models' logits over samples and labels: [models, samples, labels] → [models][models]."""
-    return np.atleast_2d(np.corrcoef(logits.reshape(len(logits), -1).astype(np.float64))).tolist()
+def correlations(logits: np.ndarray) -> list[list[float | None]]:
+    """Pearson correlation of the models' logits over samples and labels: [models, samples, labels] → [models][models].
+
+    None with a model whose logits are all alike.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.atleast_2d(np.corrcoef(logits.reshape(len(logits), -1).astype(np.float64)))
+    return [[None if np.isnan(value) else value for value in row] for row in found.tolist()]
 
 
 def family_gains(

@@ -1,10 +1,11 @@
 """ensemble.json: all that it takes to answer for a new sample from its models' probabilities."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 
+from ..config.sections import Unique
 from ..files.record import Document
 from .blending import Blend
 from .run_metrics import Step
@@ -22,7 +23,7 @@ class Ensemble(Document):
     kind: ClassVar[str] = "ensemble"
 
     method: str
-    members: list[str]
+    members: Annotated[list[str], Unique]
     weights: dict[str, dict[str, float]]
     bias: dict[str, float]
     clip: float

@@ -86,10 +86,10 @@ class Step(Record):
 
 
 class Correlations(Record):
-    """Pearson correlation of the models' logits, [models][models]."""
+    """Pearson correlation of the models' logits, [models][models]; None with a model whose logits are all alike."""
 
     models: list[str]
-    logits: list[list[float]]
+    logits: list[list[float | None]]
 
 
 class RunMetrics(Document):

@@ -19,11 +19,6 @@ def average_folds(logits: np.ndarray) -> np.ndarray:
     return probabilities_of(logits).mean(axis=0)
 
 
-def combine(probabilities: np.ndarray, clip: float) -> np.ndarray:
-    """Mean of clipped logits over models: [models, samples, labels] probabilities → [samples, labels] probabilities."""
-    return probabilities_of(clipped_logits(probabilities, clip).mean(axis=0))
-
-
 def shrinkage_grid(count: int, low: float, high: float) -> np.ndarray:
     """0 and ``count`` values log-spaced from ``low`` to ``high``."""
     return np.concatenate([[0.0], np.geomspace(low, high, count)])

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Labels that are explained on a page at most, and ions that are named for each.
-EXPLAINED, NAMED = 3, 8
+#: Labels that are explained on a page at most.
+EXPLAINED = 3
 
 #: From this probability on a label is explained; below it the likeliest one alone.
 LIKELY = 0.5

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 from scipy.ndimage import convolve1d
 
-from ..config.sections import Features
+from ..config.sections import Features, Group
 from ..files.artifact import read_metadata, write_table
 from ..files.vectors import vector_column
 from .store import stream_images
 
-GROUPS = ("log_maximum", "log_mean", "time_of_maximum", "centroid", "spread", "width", "bands", "mass_bands")
+GROUPS = get_args(Group)
 
 #: Groups with a column a mass and band; the others have one a mass.
 BANDED = ("bands", "mass_bands")

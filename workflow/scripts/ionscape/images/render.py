@@ -95,7 +95,7 @@ def render_images(
     """Reads and renders runs, a row group at a time.
 
     Args:
-        runs: (sample_id, path relative to ``root``) of each; columns: as :class:`.runs.RunFile`.
+        runs: (sample_id, path relative to ``root``) of each; columns: as :class:`.run_file.RunFile`.
         progress: called with (runs rendered, runs).
 
     Raises:

@@ -64,14 +64,14 @@ def write_images(path: str | Path, schema: pa.Schema, batches: Iterable[tuple[Se
 
 
 def stream_images(path: str | Path) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Row group by row group: (sample_ids, float32 [n, masses, times]). Raises as tables.read_table."""
+    """Row group by row group: (sample_ids, float32 [n, masses, times]). Raises as artifact.read_table."""
     facts = read_metadata(path, "images")
     with reading(path, "images"):
         file = pq.ParquetFile(path, page_checksum_verification=True)
     with file:
         for group in range(file.num_row_groups):
             with reading(path, "images"):
-                table = file.read_row_group(group, use_threads=False)  # as tables.read_table
+                table = file.read_row_group(group, use_threads=False)  # as artifact.read_table
                 images = vectors(table["image"]).reshape(-1, facts["masses"], facts["times"])
                 ids = table["sample_id"].to_pylist()
             yield ids, images

@@ -1,4 +1,4 @@
-"""The door between a rule and the library: logging, progress, and errors without a traceback on the console."""
+"""The door between a rule and the library: logging, and errors without a traceback on the console."""
 
 import logging
 import sys
@@ -25,7 +25,7 @@ def door(snakemake: Any) -> Iterator[None]:
     An :class:`InputError` ends the job with its message; any other exception with one line and where its traceback is. So
     do signals, and the end of its Snakemake. What a job that was killed had begun to write is removed first.
     """
-    path, to_file = Path(snakemake.log[0]), None
+    path = Path(snakemake.log[0])
     wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
     title = f"{snakemake.rule}[{wildcards}]" if wildcards else snakemake.rule
     to_console = logging.StreamHandler(sys.stderr)

@@ -168,7 +168,7 @@ def results_table(runs: list[tuple[RunMetrics, Ensemble]]) -> str:
         low, high = score.log_loss_interval
         return (
             f"| {name} | {score.log_loss:.4f} | {low:.4f} – {high:.4f} | {score.log_loss / constant:.2f} "
-            f"| {score.average_precision:.3f} | {score.roc_auc:.3f} |"
+            f"| {' | '.join('–' if rank is None else f'{rank:.3f}' for rank in (score.average_precision, score.roc_auc))} |"
         )
 
     own = metrics.methods_nested["select"]

@@ -10,7 +10,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from ..evidence.choice import NAMED
 from ..evidence.combine import Reason, strongest
 from ..files.atomic import write_text
 from ..files.paths import file_name
@@ -18,6 +17,9 @@ from ..jobs.signals import end_with
 from .figures.evidence import Panel, evidence_figure
 from .figures.style import to_png
 from .html import document, table
+
+#: Ions that are named for each label that is explained.
+NAMED = 8
 
 
 @dataclass(frozen=True)

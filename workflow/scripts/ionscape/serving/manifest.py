@@ -2,18 +2,17 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from ..config.base import Settings
 from ..config.grid import Grid
-from ..config.messages import problems_of
-from ..config.sections import Features, Name, Range, Side, Unique
+from ..config.messages import place, problems_of
+from ..config.sections import Cells, Features, Masses, Name, Range, Side, Statistic, Unique
 from ..evaluation.ensemble import Ensemble
 from ..files.artifact import write_json
 from ..models.family import families
-from ..models.image.family import backbones
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -30,11 +29,11 @@ class RunColumns(Settings):
 class GridFacts(Settings):
     """The cells of an image, within the configuration's bounds."""
 
-    masses: int = Field(ge=16, le=4096)
-    times: int = Field(ge=16, le=4096)
-    drop_masses: list[Annotated[int, Field(ge=0, le=100_000)]]
+    masses: Cells
+    times: Cells
+    drop_masses: Masses
     limits: Range | None
-    statistic: Literal["sum", "mean"]
+    statistic: Statistic
 
 
 class Manifest(Settings):
@@ -80,18 +79,31 @@ class ModelFacts(Settings):
     shape: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=2, max_length=3)] = Field([1, 1])
 
 
-def _checked(settings: type[Settings], facts: dict, where: str, known_only: bool = True) -> list[str]:
-    given = {key: value for key, value in facts.items() if known_only is False or key in settings.model_fields}
+def _checked(settings: type[Settings], given: dict, where: str) -> tuple[Any, list[str]]:
     try:
-        settings.model_validate(given)
+        return settings.model_validate(given), []
     except ValidationError as error:
-        return problems_of(error, settings, (where,))
-    return []
+        return None, problems_of(error, settings, (where,))
+
+
+def _own(settings: type[Settings], facts: dict) -> dict:
+    return {key: value for key, value in facts.items() if key in settings.model_fields}
+
+
+def _absent(made: Settings, path: tuple[str, ...]) -> list[str]:
+    """Which keys have their defaults as they are not told: a file of ours tells all."""
+    lacking = [name for name in type(made).model_fields if name not in made.model_fields_set]
+    found = [f"{place(path)}key {', '.join(map(repr, lacking))} is missing"] if lacking else []
+    for name in made.model_fields_set:
+        if isinstance(inner := getattr(made, name), Settings):
+            found += _absent(inner, (*path, name))
+    return found
 
 
 def strange_manifest(facts: dict) -> list[str]:
     """What of model.json, which is of our format and version, is not as we write it, a line each."""
-    if problems := _checked(Manifest, facts, "model.json"):
+    manifest, problems = _checked(Manifest, _own(Manifest, facts), "model.json")
+    if problems := problems or _absent(manifest, ("model.json",)):
         return problems
     if len({tuple(ranges) for ranges in facts["known"].values()}) > 1:
         problems.append("model.json.known: the groups have different facts")
@@ -103,9 +115,9 @@ def strange_manifest(facts: dict) -> list[str]:
 def strange_ensemble(ensemble: Ensemble, members: Collection[str], labels: Collection[str]) -> list[str]:
     """What of ensemble.json is not of these members and labels, a line each."""
     problems = [] if ensemble.members else ["ensemble.json.members: there is none"]
-    for place, name in enumerate(ensemble.members):
+    for number, name in enumerate(ensemble.members):
         if name not in members:
-            problems.append(f"ensemble.json.members.{place}: found {name!r}, allowed: {', '.join(members)}")
+            problems.append(f"ensemble.json.members.{number}: found {name!r}, allowed: {', '.join(members)}")
     parts: dict[str, tuple[Collection[str], Collection[str]]] = {
         "weights": (ensemble.weights, members),
         "bias": (ensemble.bias, labels),
@@ -126,14 +138,12 @@ def strange_model(facts: dict, where: str) -> list[str]:
     Args:
         where: it is, for the messages.
     """
-    if problems := _checked(ModelFacts, facts, where):
+    _, problems = _checked(ModelFacts, _own(ModelFacts, facts), where)
+    if problems:
         return problems
-    told, place = facts["settings"], f"{where}.settings"
-    if told.get("family") not in families():
-        return [f"{place}.family: found {told.get('family')!r}, allowed: {', '.join(families())}"]
+    told, inner = facts["settings"], f"{where}.settings"
+    if told.get("family") not in [*families()]:  # a list: it may be anything
+        return [f"{inner}.family: found {told.get('family')!r}, allowed: {', '.join(families())}"]
     given = {key: value for key, value in told.items() if key != "seed"}  # the run's seed is added
-    problems = _checked(families()[told["family"]].settings, given, place, known_only=False)
-    backbone = told.get("backbone") or ""
-    if not problems and backbone and backbone.partition(".")[0] not in backbones()["models"]:
-        problems.append(f"{place}.backbone: {backbone!r} is no model of timm's own")  # others are fetched from a hub
-    return problems
+    settings, problems = _checked(families()[told["family"]].settings, given, inner)
+    return problems or [f"{inner}.{problem}" for problem in settings.strange()]

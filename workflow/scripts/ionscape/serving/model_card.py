@@ -1,14 +1,9 @@
 """The model card that travels with an exported ensemble (Mitchell et al. 2019: intended use, data, numbers, limits)."""
 
-import importlib.metadata
-import importlib.util
-import re
-from typing import Any
-
 from ..config.model_settings import ModelSettings
 from ..evaluation.ensemble import Ensemble
 from ..evaluation.run_metrics import LabelScore, RunMetrics
-from ..models.image.family import WEIGHT_PACKAGES, ImageSettings
+from ..files.markdown import plain
 from .manifest import Manifest
 
 CARD = """# {run}: which compound families are in a sample
@@ -45,7 +40,7 @@ A network's epoch, unless its settings say `select: last`, is the one that score
 ## Training data
 
 {trained_on} runs, {masses} masses × {times} bins of {axis}{limits}. Known runs: {known}.
-{kernel}
+{kept}
 ## Members
 
 {members}
@@ -60,9 +55,8 @@ The code is ionscape's (MIT). The weights are yours, as far as the licences abov
 """
 
 
-def plain(text: str) -> str:
-    """A name of somebody's as Markdown that shows it as it is: no markup, no HTML, no cell of a table."""
-    return re.sub(r"([\\`*{}\[\]()#+!|<>&~$]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+#: Instead of a source.
+UNTRAINED = "none: trained from random weights, or without any"
 
 
 def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, models: dict[str, ModelSettings]) -> str:
@@ -74,7 +68,8 @@ def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, mode
         for split, part in metrics.held_out.items()
     )
     grid, known = manifest.grid, manifest.known
-    kernel = "\nIts kernel models hold the training runs' own images, in coarse bands of time, and so does this folder.\n"
+    sources = {f"- {model.weights_source or UNTRAINED}" for model in models.values()}
+    kept = {model.family: model.kept_runs for model in models.values() if model.kept_runs}
     return CARD.format(
         run=manifest.run,
         models=len(ensemble.members),
@@ -98,9 +93,9 @@ def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, mode
         axis=plain(manifest.columns.axis),
         limits=f", {grid.limits[0]:g}–{grid.limits[1]:g}" if grid.limits else ", each run over its own range",
         known="; ".join(_ranges(flag, ranges, len(known)) for flag, ranges in known.items()),
-        kernel=kernel if any(model.family == "kernel" for model in models.values()) else "",
+        kept="".join(f"\nIts {name} models hold {what}, and so does this folder.\n" for name, what in kept.items()),
         members="\n".join(_member(name, model, ensemble.weights_of(name)) for name, model in models.items()),
-        weights="\n".join(sorted({pretrained_source(model) for model in models.values()})),
+        weights="\n".join(sorted(sources)),
     )
 
 
@@ -131,27 +126,3 @@ def _member(name: str, settings: ModelSettings, weights: list[float]) -> str:
     share = f"{low:.3f}" if high - low < 5e-4 else f"{low:.3f}–{high:.3f}, by label"
     kind = settings.kind
     return f"- `{name}`: family {settings.family}{f', {kind}' if kind else ''}; weight {share}"
-
-
-def pretrained_source(settings: ModelSettings) -> str:
-    """Licence and source of the pretrained weights of one model."""
-    source = settings.pretrained if isinstance(settings, ImageSettings) else False
-    if not isinstance(settings, ImageSettings) or not source:
-        return "- none: trained from random weights, or without any"
-    backbone = settings.backbone or ""
-    if isinstance(source, str) and source not in WEIGHT_PACKAGES:
-        return f"- `{backbone}`: the file {plain(source)}; its licence is for you to name"
-    from ..models.image.torchvision_ops import timm  # seconds: only where it is asked
-
-    told = timm.models.get_pretrained_cfg(backbone)
-    licence = getattr(told, "license", None) or "not stated"
-    if source is True:
-        place = getattr(told, "hf_hub_id", None) or getattr(told, "url", None) or "timm's hub"
-        return f"- `{backbone}`: ImageNet weights of timm's hub ({place}), licence: {licence}"
-    package: Any = importlib.metadata.metadata(source)
-    own = package.get("License")
-    stated = own if own and own != "UNKNOWN" else "not stated by the package"
-    return (
-        f"- `{backbone}`: ImageNet weights of the package {source} {package['Version']} ({package.get('Home-page')}), "
-        f"licence: {stated}; timm's entry of the same network: {licence}"
-    )

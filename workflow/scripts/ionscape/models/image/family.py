@@ -1,16 +1,18 @@
 """Family ``image``: its settings, what contradicts in them, and what a job of it asks for."""
 
+import importlib.metadata
 import importlib.util
 import json
 import os
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from ...config.messages import nearest
 from ...config.sections import Sections
+from ...files.markdown import plain
 from ...training.settings import NetworkSettings
 from ..family import Family
 
@@ -93,6 +95,34 @@ class ImageSettings(NetworkSettings):
         """What fills the memory, for a message: the network's title, its size, and what to lower beside batch_size."""
         size = f"batch_size {self.batch_size}, width {max(self.widths)}"
         return self.backbone or "", size, "widths, take a smaller backbone"
+
+    @property
+    def weights_source(self) -> str | None:
+        """Licence and source of the pretrained weights, as timm and their package tell."""
+        if not self.pretrained:
+            return None
+        if isinstance(self.pretrained, str) and self.pretrained not in WEIGHT_PACKAGES:
+            return f"`{self.backbone}`: the file {plain(self.pretrained)}; its licence is for you to name"
+        from .torchvision_ops import timm  # seconds: only where it is asked
+
+        told = timm.models.get_pretrained_cfg(self.backbone or "")
+        licence = getattr(told, "license", None) or "not stated"
+        if self.pretrained is True:
+            place = getattr(told, "hf_hub_id", None) or getattr(told, "url", None) or "timm's hub"
+            return f"`{self.backbone}`: ImageNet weights of timm's hub ({place}), licence: {licence}"
+        package: Any = importlib.metadata.metadata(self.pretrained)
+        own = package.get("License")
+        stated = own if own and own != "UNKNOWN" else "not stated by the package"
+        return (
+            f"`{self.backbone}`: ImageNet weights of the package {self.pretrained} {package['Version']} "
+            f"({package.get('Home-page')}), licence: {stated}; timm's entry of the same network: {licence}"
+        )
+
+    def strange(self) -> list[str]:
+        """A backbone that is none of timm's own: it would be fetched from a hub."""
+        if self.architecture and self.architecture not in backbones()["models"]:
+            return [f"backbone: {self.backbone!r} is no model of timm's own"]
+        return []
 
     def problems(self, sections: Sections) -> list[str]:
         """Names that timm does not know, weights that cannot be had, sizes that the backbone or the head cannot take."""

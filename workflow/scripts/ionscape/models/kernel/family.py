@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from ...config.model_settings import Background, Floor, ModelSettings
-from ...config.sections import Unique
+from ...config.model_settings import Floor, ModelSettings
+from ...config.sections import Background, Unique
 from ..family import Family
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class KernelSettings(ModelSettings):
         description="Of exp(−width · d² / median of d²), d the distance of two samples: larger is more local.",
     )
     c: float = Field(100, gt=0, le=1_000_000_000, description="Inverse regularization strength.")
+
+    @property
+    def kept_runs(self) -> str | None:
+        """What of its training runs a fitted model holds."""
+        return "the training runs' own images, in coarse bands of time"
 
 
 def _model() -> "type[Model]":

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from ...config.model_settings import Background, ModelSettings
+from ...config.model_settings import ModelSettings
+from ...config.sections import Background
 from ..family import Family
 
 if TYPE_CHECKING:

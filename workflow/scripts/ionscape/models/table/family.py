@@ -5,14 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from ...config.model_settings import Seeded
-from ...config.sections import Unique
+from ...config.sections import Group, Unique
 from ..family import Family
 
 if TYPE_CHECKING:
     from .model import Model
-
-#: Groups of columns of extract_features.
-Group = Literal["log_maximum", "log_mean", "time_of_maximum", "centroid", "spread", "width", "bands", "mass_bands"]
 
 
 class TableSettings(Seeded):

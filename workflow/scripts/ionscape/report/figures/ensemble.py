@@ -21,16 +21,26 @@ def _matrix(
             value = values[row, column]
             red, green, blue, _ = shown.cmap(shown.norm(value))
             dark = 0.3 * red + 0.6 * green + 0.1 * blue < 0.5
-            axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if dark else BLACK)
+            axes.text(
+                column,
+                row,
+                "–" if np.isnan(value) else f"{value:.2f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark else BLACK,
+            )
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
     axes.set_xticks(range(len(columns)), columns, fontsize=8, rotation=45, ha="right", rotation_mode="anchor")
     figure.text(0.1 / width, 1 - 0.3 / height, title, fontsize=10)
     return figure
 
 
-def correlations_figure(models: Sequence[str], correlations: Sequence[Sequence[float]]) -> Figure:
+def correlations_figure(models: Sequence[str], correlations: Sequence[Sequence[float | None]]) -> Figure:
     """Pearson correlation of the models' out-of-fold logits [models][models]: the lower, the more one adds to another."""
-    return _matrix(np.array(correlations), models, models, "Correlation of out-of-fold logits", DIVERGING, -1, 1)
+    return _matrix(
+        np.array(correlations, dtype=np.float64), models, models, "Correlation of out-of-fold logits", DIVERGING, -1, 1
+    )
 
 
 def weights_figure(members: Sequence[str], labels: Sequence[str], weights: np.ndarray) -> Figure:
