@@ -2,4 +2,8 @@
 
 In: Snakemake's job. Out: a job that ends in one line, loses nothing and leaves nothing behind. Knows no samples or models.
 To add an executor that hands out GPUs by itself: a module beside :mod:`.slurm`, which :mod:`.gpu` asks.
+
+Logging and one-line errors: :mod:`.script`. Which GPU, and how many jobs share it: :mod:`.gpu`. One job a folder:
+:mod:`.locks`. What ends a job early: :mod:`.signals`. Lines while it runs: :mod:`.progress`; ``ionscape status``:
+:mod:`.status`. What happens as Snakemake starts, ends and fails: :mod:`.hooks`.
 """
