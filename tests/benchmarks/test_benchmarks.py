@@ -29,7 +29,7 @@ def test_the_engine_in_reference_mode_is_the_plain_loop():
     set_up("reference", 2, settings.seed)
     assert torch.get_num_threads() == 1
     engine = Model.build(settings, (64, 48), 24, fresh=True).to(memory_format=torch.channels_last).train()
-    step = Step(engine, settings, CPU, "reference", graphs=False)
+    step = Step(engine, settings, CPU, "reference", graphs=None)
     plain = Plain(Model.build(settings, (64, 48), 24, fresh=True).train(), settings, CPU, workers=0)
     plain.network.load_state_dict(engine.state_dict())
     data = Images(images, side, labels, mixup=0.0, seed=0)

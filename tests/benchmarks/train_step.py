@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ionscape.models.image.family import ImageSettings
 from ionscape.models.image.model import ImageBatches, Model
 from ionscape.training.device import resolve_precision, set_up
+from ionscape.training.graphs import graphs_for
 from ionscape.training.step import Step
 
 
@@ -63,7 +64,7 @@ class EngineContender(Contender):
     def __init__(self, settings, shape, where, data, precision):
         super().__init__(settings, shape, where)
         self.network.to(memory_format=torch.channels_last)
-        self.train = Step(self.network, settings, where, precision, graphs=True)
+        self.train = Step(self.network, settings, where, precision, graphs_for(where, precision, recompute=False))
         samples = samples_of(*data)
         self.batches = {}
         for width in settings.widths:

@@ -13,7 +13,7 @@ from ionscape.images.transforms import log_intensity, overlay, subtract_backgrou
 from ionscape.models.sequence.model import Model, SequenceBatches, to_sequence
 from ionscape.models.sequence.network import Network
 from ionscape.training.context import FitContext
-from ionscape.training.device import PREDICTION_BATCH
+from ionscape.training.prediction import BATCH
 from support.settings import model_settings
 
 CPU = torch.device("cpu")
@@ -270,7 +270,7 @@ def test_other_bins_are_seen(architecture):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_fitted_model(tmp_path, architecture):
-    training, validation = events(160, 1), events(PREDICTION_BATCH["cpu"] + 5, 2)
+    training, validation = events(160, 1), events(BATCH["cpu"] + 5, 2)
     rows = []
     how = settings(architecture=architecture, background=[0.0, 0.2], average=0.9, epochs=15)
     model = Model.fit(training, validation, how, FitContext(LABELS, 1, rows.append))

@@ -9,17 +9,17 @@ from torch import nn
 
 from ionscape.data.samples import Samples
 from ionscape.images.transforms import add_positions, resize_time, scale_intensity, to_channels
-from ionscape.models.image.model import ImageBatches, Model, predict
+from ionscape.models.image.model import ImageBatches, Model
 from ionscape.models.image.network import Network
 from ionscape.training.batches import smooth_labels
 from ionscape.training.context import FitContext
-from ionscape.training.device import PREDICTION_BATCH
 from ionscape.training.loop import train, validation_loss
+from ionscape.training.prediction import BATCH as BATCHES
 from ionscape.training.schedule import learning_rate
 from support.settings import model_settings
 
 CPU = torch.device("cpu")
-BATCH = PREDICTION_BATCH["cpu"]
+BATCH = BATCHES["cpu"]
 SETTINGS = {
     "family": "image",
     "backbone": "test_resnet",
@@ -259,15 +259,21 @@ class Pooled(nn.Module):
         return self.classifier(inputs.mean(dim=(2, 3)))
 
 
+def predict(network, samples, how, precision):
+    labels = [f"label{number}" for number in range(network.classifier.out_features)]
+    return Model(network, how, samples.inputs.shape[1:], labels, precision).logits(samples)
+
+
 def trained(network, training, validation, **changes):
     used = settings(**changes)
     rows = []
 
-    def logits_of(samples):
-        return predict(network, samples, used, "reference")
+    def validated(graphs):
+        assert graphs is None  # on a CPU
+        return lambda: predict(network, validation, used, "reference")
 
     state = train(
-        network, ImageBatches(training, used, CPU), validation, logits_of, used, "reference", FitContext([], 1, rows.append)
+        network, ImageBatches(training, used, CPU), validation, validated, used, "reference", FitContext([], 1, rows.append)
     )
     assert rows == state.history
     assert [row["epoch"] for row in rows] == list(range(1, used.epochs + 1))

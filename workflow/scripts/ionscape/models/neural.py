@@ -2,9 +2,11 @@
 
 import logging
 from abc import abstractmethod
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self, cast
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -16,13 +18,12 @@ from ..training.batches import Batches
 from ..training.checkpoint import Checkpoint, training_key
 from ..training.context import FitContext
 from ..training.device import describe_device, device, free_memory, is_out_of_memory, is_resident, resolve_precision, set_up
+from ..training.graphs import Graphs
 from ..training.loop import train
+from ..training.prediction import Validation
 from ..training.settings import NetworkSettings
 from .fitted import FittedModel
 from .saved import WEIGHTS, read_facts, save_model, settings_of
-
-if TYPE_CHECKING:
-    import numpy as np
 
 logger = logging.getLogger("ionscape")
 
@@ -48,6 +49,24 @@ class NeuralModel(FittedModel):
     @abstractmethod
     def build(settings: Any, shape: tuple[int, int], labels: int, fresh: bool) -> nn.Module:
         """A network on the CPU. ``fresh``: as training starts; else its weights are about to be loaded."""
+
+    @abstractmethod
+    def prepared(self, samples: Samples, rows: slice) -> torch.Tensor:
+        """What the network is asked of these samples, on its device: inputs without anything random."""
+
+    @abstractmethod
+    def answered(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits [rows, labels], float32, of what :meth:`prepared` gave."""
+
+    def validation(self, samples: Samples, graphs: Graphs | None) -> Validation:
+        """What gives the logits of these samples as often as it is called, with the weights that the network has then."""
+        self.network.eval()
+        where = next(self.network.parameters()).device
+        return Validation(partial(self.prepared, samples), self.answered, len(samples), len(self.labels), where, graphs)
+
+    def logits(self, samples: Samples) -> np.ndarray:
+        """float32 [n, labels]; a GPU that runs out of memory is asked for fewer at a time."""
+        return self.validation(samples, None)()
 
     @classmethod
     def fit(cls, training: Samples, validation: Samples, settings: Any, context: FitContext) -> Self:
@@ -106,9 +125,10 @@ class NeuralModel(FittedModel):
         model = cls(network, settings, shape, context.labels, precision)
         batches = cls.batches(training, settings, where, _resident(training, where))
         logger.info("training on %s, %s", describe_device(where), precision)
-        state = train(network, batches, validation, model.logits, settings, precision, context, kept, bool(lack))
+        asked = partial(model.validation, validation)
+        state = train(network, batches, validation, asked, settings, precision, context, kept, bool(lack))
         model.history, model.best_epoch = state.history, state.best_epoch
-        model.validation_logits = cast("np.ndarray", state.best_logits)  # train raises where no epoch was kept
+        model.validation_logits = cast(np.ndarray, state.best_logits)  # train raises where no epoch was kept
         return model
 
     def save(self, folder: Path, facts: dict) -> None:

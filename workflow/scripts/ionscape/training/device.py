@@ -1,9 +1,7 @@
 """Where and how exactly networks are computed: device, precision, what fits in memory."""
 
 import socket
-from collections.abc import Callable
 
-import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -15,9 +13,6 @@ RESIDENT_SHARE = 0.5
 
 #: bf16 products are fast on these CPUs; elsewhere they are emulated, several times slower than fp32.
 BF16_CPUS = ("amx_bf16", "avx512_bf16")
-
-#: Samples predicted at a time: where a GPU has less memory, halves of it are tried.
-PREDICTION_BATCH = {"cpu": 32, "cuda": 256}
 
 
 def device() -> torch.device:
@@ -79,9 +74,9 @@ def set_up(precision: str, threads: int, seed: int) -> None:
     torch.backends.cuda.matmul.allow_tf32 = not reference
 
 
-def autocast(where: torch.device, precision: str, cached: bool = True) -> torch.autocast:
-    """bf16 autocast if the precision says so; not ``cached`` inside a CUDA graph, which would keep stale weights."""
-    return torch.autocast(where.type, dtype=torch.bfloat16, enabled=precision == "bf16", cache_enabled=cached)
+def autocast(where: torch.device, precision: str) -> torch.autocast:
+    """bf16 autocast if the precision says so. It keeps no cast weights: a CUDA graph would compute on stale ones."""
+    return torch.autocast(where.type, dtype=torch.bfloat16, enabled=precision == "bf16", cache_enabled=False)
 
 
 def is_resident(nbytes: int, free: int) -> bool:
@@ -92,28 +87,6 @@ def is_resident(nbytes: int, free: int) -> bool:
 def free_memory(where: torch.device) -> int | None:
     """Bytes free on a GPU; None on the CPU, where the data already are."""
     return torch.cuda.mem_get_info(where)[0] if where.type == "cuda" else None
-
-
-def in_batches(predicted: Callable[[slice], torch.Tensor], samples: int, labels: int, where: torch.device) -> np.ndarray:
-    """Predicts samples in batches as large as the device takes.
-
-    Args:
-        predicted: logits [rows, labels] of these rows; on a GPU that runs out of memory it is asked for fewer.
-
-    Returns:
-        float32 [samples, labels].
-    """
-    size, start = PREDICTION_BATCH[where.type], 0
-    parts = [torch.empty((0, labels))]
-    while start < samples:
-        try:
-            parts.append(predicted(slice(start, start + size)))
-            start += size
-        except torch.OutOfMemoryError:
-            if size == 1:
-                raise
-            size //= 2
-    return torch.cat([part.cpu() for part in parts]).numpy()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

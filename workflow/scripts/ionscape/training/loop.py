@@ -17,6 +17,7 @@ from .batches import Batches
 from .checkpoint import Checkpoint, part_of
 from .context import FitContext
 from .ema import average_weights, swapped_weights
+from .graphs import Graphs, graphs_for
 from .schedule import learning_rate
 from .settings import NetworkSettings
 from .step import Step
@@ -85,7 +86,7 @@ def train(
     network: nn.Module,
     batches: Batches,
     validation: Samples,
-    predict: Callable[[Samples], np.ndarray],
+    validated: Callable[[Graphs | None], Callable[[], np.ndarray]],
     settings: NetworkSettings,
     precision: str,
     context: FitContext,
@@ -98,7 +99,8 @@ def train(
         network: on the device of ``batches``.
         validation: the fold's samples; they choose the epoch (ties keep the earlier) and nothing else. With ``average``
             it is the moving average of the weights that is scored and kept.
-        predict: the network's logits for samples, float32 [n, labels].
+        validated: given the training's CUDA graphs, or None, what gives the network's logits for ``validation`` as often as
+            it is called, float32 [n, labels]; :class:`.prediction.Validation`.
         precision: ``fp32``, ``bf16`` or ``reference``.
         context: its ``progress`` is called after each epoch with its row of the history: epoch from 1, rate at the
             epoch's end, train_loss, validation_loss, what :func:`_costs` says, recomputed; its ``stopping`` is asked after
@@ -110,8 +112,8 @@ def train(
         Interrupted: it was told to stop.
         FloatingPointError: no epoch had a finite validation loss.
     """
-    step = Step(network, settings, batches.where, precision, graphs=not recompute and precision != "reference")
-    state = State()
+    graphs = graphs_for(batches.where, precision, recompute)
+    step, ask, state = Step(network, settings, batches.where, precision, graphs), validated(graphs), State()
     if checkpoint and (saved := checkpoint.load()):
         tensors, facts = saved
         step.load_state_dict(tensors)
@@ -123,8 +125,9 @@ def train(
         rate = _epoch(step, batches, state, settings, context.stopping, checkpoint, started)
         train_loss = float(step.total) / len(batches)  # waits for the device
         trained = time.monotonic()
+        network.eval()
         with swapped_weights(network, state.averaged):
-            logits = predict(validation)
+            logits = ask()
         losses = {"train_loss": train_loss, "validation_loss": validation_loss(logits, validation.labels)}
         costs = _costs(batches, started, trained)
         row = {"epoch": state.epoch + 1, "rate": rate, **losses, **costs, "recomputed": recompute}
@@ -158,13 +161,13 @@ def _epoch(
         return learning_rate(state.epoch * length + number, steps, warmup, settings.rate)
 
     step.network.train()
-    drawn_from = batches.state_dict()
+    drawn_from, weights = batches.state_dict(), step.network.state_dict()
     for inputs, targets in batches.epoch(skip=state.step):
         step(inputs, targets, rate_at(state.step))
         state.step += 1
         if settings.average:
             done = state.epoch * length + state.step
-            average_weights(state.averaged, step.network.state_dict(), settings.average, done)
+            average_weights(state.averaged, weights, settings.average, done)
         if reason := stopping():
             state.seconds = time.monotonic() - started
             if checkpoint:

@@ -1,7 +1,6 @@
 """One training step, as fast as the device allows: METHOD.md, Training."""
 
 import logging
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +8,7 @@ from torch import nn
 
 from .checkpoint import part_of
 from .device import autocast
+from .graphs import Graphs
 from .settings import NetworkSettings
 
 logger = logging.getLogger("ionscape")
@@ -20,21 +20,24 @@ EAGER_STEPS = 3
 class Step:
     """Forward, backward, clipping and AdamW on a batch; never waits for the device.
 
-    On a GPU the whole step of each input shape becomes a CUDA graph: networks such as HRNet launch thousands of kernels
-    a step, at batch 8 shorter than their launch. ``reference`` and recomputing steps are launched one by one.
+    With graphs the whole step of each input shape becomes one: networks such as HRNet launch thousands of kernels a step,
+    at batch 8 shorter than their launch. A moving average of the weights stays outside: it is one fused launch over all of
+    them, whose factor changes with every step.
 
     Args:
         network: on ``where``, channels-last; precision: resolved.
-        graphs: capture on a GPU.
+        graphs: None launches every kernel by itself.
 
     Attributes:
         total: sum of the losses since it was last set to 0, on the device.
     """
 
-    def __init__(self, network: nn.Module, settings: NetworkSettings, where: torch.device, precision: str, graphs: bool):
+    def __init__(
+        self, network: nn.Module, settings: NetworkSettings, where: torch.device, precision: str, graphs: Graphs | None
+    ):
         self.network, self.settings, self.where, self.precision = network, settings, where, precision
-        self.graphs: dict[torch.Size, tuple] | None = {} if graphs and where.type == "cuda" else None
-        capturable = self.graphs is not None
+        self.graphs = graphs
+        capturable = graphs is not None
         self.optimizer = torch.optim.AdamW(
             network.parameters(),
             lr=torch.zeros((), device=where) if capturable else 0.0,
@@ -44,8 +47,7 @@ class Step:
         )
         self.total = torch.zeros((), device=where)
         self.seen: dict[torch.Size, int] = {}
-        self.pool: Any = None
-        self.stream = torch.cuda.Stream(where) if capturable else None
+        self.captured: dict[torch.Size, tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]] = {}
 
     def __call__(self, inputs: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
         """Inputs [batch, …] and targets [batch, labels] on the device; rate: of this step."""
@@ -54,19 +56,16 @@ class Step:
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
-        if self.graphs is None or self.stream is None:
+        if self.graphs is None:
             self._compute(inputs, targets)
             return
         seen = self.seen[inputs.shape] = self.seen.get(inputs.shape, 0) + 1
-        if seen <= EAGER_STEPS:  # on the capturing stream, as gradients remember the one that they are made on
-            self.stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(self.stream):
-                self._compute(inputs, targets)
-            torch.cuda.current_stream().wait_stream(self.stream)
+        if seen <= EAGER_STEPS:
+            self.graphs.launch(lambda: self._compute(inputs, targets))
             return
-        if inputs.shape not in self.graphs:
-            self.graphs[inputs.shape] = self._capture(inputs, targets)
-        graph, static_inputs, static_targets = self.graphs[inputs.shape]
+        if inputs.shape not in self.captured:
+            self.captured[inputs.shape] = self._capture(self.graphs, inputs, targets)
+        graph, static_inputs, static_targets = self.captured[inputs.shape]
         static_inputs.copy_(inputs)
         static_targets.copy_(targets)
         graph.replay()
@@ -79,7 +78,7 @@ class Step:
 
     def forward(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The batch's loss."""
-        with autocast(self.where, self.precision, cached=self.graphs is None):
+        with autocast(self.where, self.precision):
             logits = self.network(inputs)
         return F.binary_cross_entropy_with_logits(logits.float(), targets)
 
@@ -120,13 +119,11 @@ class Step:
         if self.where.type == "cuda" and "random/cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random/cuda"], self.where)
 
-    def _capture(self, inputs: torch.Tensor, targets: torch.Tensor) -> tuple:
+    def _capture(
+        self, graphs: Graphs, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]:
         static_inputs, static_targets = inputs.clone(), targets.clone()
-        graph = torch.cuda.CUDAGraph()
         self.optimizer.zero_grad()
-        torch.cuda.synchronize(self.where)
-        with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
-            self._compute(static_inputs, static_targets)
-        self.pool = graph.pool()
+        graph, _ = graphs.capture(lambda: self._compute(static_inputs, static_targets))
         logger.info("captured the step of inputs %s as a CUDA graph", "×".join(map(str, inputs.shape)))
         return graph, static_inputs, static_targets

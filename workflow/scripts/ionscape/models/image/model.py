@@ -1,5 +1,6 @@
 """Family ``image``: a timm backbone on mass × time images."""
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +20,8 @@ from ...images.transforms import (
 )
 from ...training.batches import Batches
 from ...training.context import FitContext
-from ...training.device import autocast, device, in_batches, resolve_precision, set_up
+from ...training.device import autocast, device, resolve_precision, set_up
+from ...training.prediction import in_batches
 from ..evidence import Evidence
 from ..gradients import integrated_gradients
 from ..neural import NeuralModel, on_device
@@ -93,23 +95,6 @@ def as_predicted(samples: Samples, rows: slice, settings: ImageSettings, where: 
     return to_channels(images, torch.from_numpy(samples.side[rows]).to(where))
 
 
-@torch.inference_mode()
-def predict(network: Network, samples: Samples, settings: ImageSettings, precision: str) -> np.ndarray:
-    """Logits averaged over all widths (METHOD, time resizing), float32 [n, labels]."""
-    where = next(network.parameters()).device
-    network.eval()
-
-    def predicted(rows: slice) -> torch.Tensor:
-        images = scale_intensity(as_predicted(samples, rows, settings, where), settings.log_scaling)
-        logits = []
-        for width in settings.widths:
-            with autocast(where, precision):
-                logits.append(network(to_inputs(images, width)).float())
-        return torch.stack(logits).mean(dim=0)
-
-    return in_batches(predicted, len(samples), network.classifier.out_features, where)
-
-
 class Model(NeuralModel):
     """A fitted image model."""
 
@@ -157,22 +142,30 @@ class Model(NeuralModel):
         model.validation_logits = model.logits(validation)
         return model
 
-    @torch.inference_mode()
     def _features(self, samples: Samples, width: int) -> np.ndarray:
         """What the linear layer sees, float32 [n, columns]."""
         where = next(self.network.parameters()).device
         self.network.eval()
 
-        def found(rows: slice) -> torch.Tensor:
-            images = scale_intensity(as_predicted(samples, rows, self.settings, where), self.settings.log_scaling)
+        def found(images: torch.Tensor) -> torch.Tensor:
             with autocast(where, self.precision):
                 return self.network.features(to_inputs(images, width)).float()
 
-        return in_batches(found, len(samples), self.network.classifier.in_features, where)
+        columns = self.network.classifier.in_features
+        return in_batches(partial(self.prepared, samples), found, len(samples), columns, where)
 
-    def logits(self, samples: Samples) -> np.ndarray:
-        """float32 [n, labels], averaged over the widths."""
-        return predict(self.network, samples, self.settings, self.precision)
+    def prepared(self, samples: Samples, rows: slice) -> torch.Tensor:
+        """[n, 2, masses, times] after METHOD step 9."""
+        where = next(self.network.parameters()).device
+        return scale_intensity(as_predicted(samples, rows, self.settings, where), self.settings.log_scaling)
+
+    def answered(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Averaged over the widths (METHOD, time resizing)."""
+        logits = []
+        for width in self.settings.widths:
+            with autocast(inputs.device, self.precision):
+                logits.append(self.network(to_inputs(inputs, width)).float())
+        return torch.stack(logits).mean(dim=0)
 
     def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
         """Which m/z: integrated gradients from an empty image, in logits.

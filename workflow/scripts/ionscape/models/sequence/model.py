@@ -22,7 +22,7 @@ from ...images.transforms import (
     warp_time,
 )
 from ...training.batches import Batches
-from ...training.device import autocast, in_batches
+from ...training.device import autocast
 from ..evidence import Evidence
 from ..gradients import integrated_gradients
 from ..neural import NeuralModel
@@ -114,25 +114,19 @@ class Model(NeuralModel):
         rows = shape[0] * len(settings.scalings) + 1
         return Network(rows, shape[1], labels, **{name: getattr(settings, name) for name in names})
 
-    def _as_predicted(self, samples: Samples, rows: slice, where: torch.device) -> torch.Tensor:
-        """Inputs [n, rows, times] of these samples without anything random."""
+    def prepared(self, samples: Samples, rows: slice) -> torch.Tensor:
+        """[n, rows, times]: :func:`to_sequence`."""
+        where = next(self.network.parameters()).device
         images = torch.from_numpy(samples.inputs[rows]).to(where)
         side = torch.from_numpy(samples.side[rows]).to(where)
         if self.settings.background:
             images = subtract_background(images, torch.full((len(images),), sum(self.settings.background) / 2))
         return to_sequence(images, side, self.settings)
 
-    @torch.inference_mode()
-    def logits(self, samples: Samples) -> np.ndarray:
-        """float32 [n, labels]."""
-        where = next(self.network.parameters()).device
-        self.network.eval()
-
-        def predicted(rows: slice) -> torch.Tensor:
-            with autocast(where, self.precision):
-                return self.network(self._as_predicted(samples, rows, where)).float()
-
-        return in_batches(predicted, len(samples), len(self.labels), where)
+    def answered(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The network's own."""
+        with autocast(inputs.device, self.precision):
+            return self.network(inputs).float()
 
     def evidence(self, samples: Samples, labels: np.ndarray) -> Evidence:
         """Integrated gradients from an empty image of the same side flag, in logits; and the event curve. ``labels``: int
@@ -141,7 +135,7 @@ class Model(NeuralModel):
         self.network.eval()
         images, curves = [], []
         for start in range(0, len(samples), EVIDENCE_BATCH):
-            inputs = self._as_predicted(samples, slice(start, start + EVIDENCE_BATCH), where)
+            inputs = self.prepared(samples, slice(start, start + EVIDENCE_BATCH))
             chosen = torch.from_numpy(labels[start : start + EVIDENCE_BATCH]).to(where)
             number = torch.arange(len(inputs), device=where)
             empty = torch.zeros_like(inputs)
