@@ -12,13 +12,14 @@ from uuid import uuid4
 import pynvml
 import pytest
 
+import ionscape
 from ionscape.errors import InputError
-from ionscape.jobs import gpu
-from ionscape.jobs.gpu import Device, installed, lease, masked, slot_folder, usable
+from ionscape.jobs.gpu import Device, installed, masked, usable
+from ionscape.jobs.lease import LOOK, MEASURED_AFTER, free_slot, lease, shares, slot_folder
 from ionscape.jobs.signals import Stopping
 from ionscape.jobs.slurm import MASK
 
-LIBRARY = Path(gpu.__file__).parents[2]
+LIBRARY = Path(ionscape.__file__).parents[1]
 UUIDS = ("GPU-a1b2c3d4", "GPU-a1b9", "GPU-c0ffee", "GPU-d00d")
 GPUS = [Device(uuid, index, 1000, 900) for index, uuid in enumerate(UUIDS)]
 PARTS = [Device(name, 0, 500, 500) for name in ("MIG-11aa", "MIG-11bb", "MIG-GPU-a1b2/1/0", "MIG-GPU-a1b2/1/0x")]
@@ -28,7 +29,7 @@ without_driver = pytest.mark.skipif(bool(installed()), reason="takes devices tha
 HOLDER = f"""
 import ast, logging, os, sys
 from ionscape.errors import Interrupted
-from ionscape.jobs.gpu import lease
+from ionscape.jobs.lease import lease
 from ionscape.jobs.signals import stoppable
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 try:
@@ -43,13 +44,14 @@ except Interrupted as error:
 GRABBER = """
 import os, sys
 from pathlib import Path
-from ionscape.jobs.gpu import Device, _free_slot
+from ionscape.jobs.gpu import Device
+from ionscape.jobs.lease import free_slot
 folder, had = Path(sys.argv[1]), 0
 while had < 150:
-    found = _free_slot([Device("A"), Device("B")], 1, folder, set())
+    found = free_slot([Device("A"), Device("B")], 1, folder, set(), "any")
     if found:
-        device, slot, lock = found
-        taken = folder / f"{device.uuid}.{slot}.taken"
+        held, slot, lock = found
+        taken = folder / f"{held.device.uuid}.{slot}.taken"
         os.close(os.open(taken, os.O_CREAT | os.O_EXCL))
         had += 1
         taken.unlink()
@@ -210,22 +212,22 @@ def test_a_lease_shows_one_device_while_it_lasts(monkeypatch, names, mask):
         mask = mask.format(*names)
         monkeypatch.setenv(MASK, mask)
     first = mask.split(",")[0] if mask else names[0]
-    with lease(1, names, 1, Stopping()) as device:
-        assert device == Device(first)
+    with lease(1, names, 1, Stopping()) as held:
+        assert held.device == Device(first)
         assert os.environ[MASK] == first
     assert os.environ.get(MASK) == mask
     with pytest.raises(ZeroDivisionError), lease(1, names, 1, Stopping()):
         raise ZeroDivisionError
     assert os.environ.get(MASK) == mask
-    with lease(1, names, 1, Stopping()) as device:
-        assert device == Device(first)  # free again
+    with lease(1, names, 1, Stopping()) as held:
+        assert held.device == Device(first)  # free again
 
 
 @pytest.mark.parametrize(("count", "mask", "warnings"), [(0, "0", 0), (1, "", 1)])
 def test_a_job_without_a_gpu(monkeypatch, caplog, count, mask, warnings):
     monkeypatch.setenv(MASK, mask)
-    with lease(count, None, 1, Stopping()) as device:
-        assert device is None
+    with lease(count, None, 1, Stopping()) as held:
+        assert held.device is None
         assert os.environ[MASK] == mask
     assert os.environ[MASK] == mask
     assert [record.getMessage() for record in caplog.records] == ["no GPU is there: computing on the CPU"] * warnings
@@ -236,7 +238,7 @@ def test_what_slurm_gave_is_taken_without_a_lease(monkeypatch, names, count):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv(MASK, names[0])
     with lease(count, None, 1, Stopping()) as one, lease(count, names, 1, Stopping()) as other:
-        assert one == other == Device(names[0])
+        assert one.device == other.device == Device(names[0])
         assert os.environ[MASK] == names[0]
 
 
@@ -245,8 +247,8 @@ def test_what_slurm_gave_is_taken_without_a_lease(monkeypatch, names, count):
 def test_several_of_slurm_are_leased_and_none_is_none(monkeypatch, names, mask, given):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv(MASK, mask.format(*names))
-    with lease(1, names, 1, Stopping()) as device:
-        assert device == (None if given is None else Device(names[given]))
+    with lease(1, names, 1, Stopping()) as held:
+        assert held.device == (None if given is None else Device(names[given]))
 
 
 @without_driver
@@ -268,7 +270,7 @@ def test_a_job_that_waits_for_a_gpu_can_be_stopped(hold):
     third = hold()
     until(third.waits)
     third.process.terminate()
-    assert third.process.wait(gpu.LOOK + 2) == 0
+    assert third.process.wait(LOOK + 2) == 0
     assert third.said().endswith("\nSIGTERM: stopped while waiting for a GPU\n")
     assert all(holder.process.poll() is None for holder in holders)
 
@@ -283,7 +285,7 @@ def test_slots_fill_device_by_device_and_a_killed_process_leaves_its_own(hold, n
     fifth = hold(slots=2)
     until(fifth.waits)
     holders[1].process.kill()
-    assert until(fifth.has, seconds=gpu.LOOK + 2) == (names[1], 1)
+    assert until(fifth.has, seconds=LOOK + 2) == (names[1], 1)
     assert all(holder.process.poll() is None for holder in (holders[0], *holders[2:], fifth))
 
 
@@ -300,35 +302,102 @@ def test_a_device_that_another_program_fills_is_skipped_and_said_once(tmp_path, 
     full, half = Device("A", 0, total=1000, free=499), Device("A", 0, total=1000, free=500)
     warned = set()
     for _ in range(2):
-        assert gpu._free_slot([full], 1, tmp_path, warned) is None
+        assert free_slot([full], 1, tmp_path, warned, "any") is None
     message = "GPU A skipped: only 499 of 1000 MiB are free, another program uses it"
     assert [record.getMessage() for record in caplog.records] == [message]
-    device, slot, lock = gpu._free_slot([half], 1, tmp_path, warned)  # its slot was given back
-    assert (device, slot) == (half, 0)
+    held, slot, lock = free_slot([half], 1, tmp_path, warned, "any")  # its slot was given back
+    assert (held.device, slot) == (half, 0)
     lock.release()
 
 
 @pytest.mark.parametrize(("free", "fits"), [(249, False), (250, True)])
 def test_half_of_a_slots_part_must_be_free(tmp_path, free, fits):
-    found = gpu._free_slot([Device("A", 0, 1000, free)], 2, tmp_path, set())
+    found = free_slot([Device("A", 0, 1000, free)], 2, tmp_path, set(), "any")
     assert bool(found) == fits
 
 
 def test_most_free_memory_first(tmp_path):
     devices = [Device(name, index, 1000, free) for index, (name, free) in enumerate([("A", 700), ("B", 900), ("C", 800)])]
     devices.insert(1, Device("full", 3, 1000, 100))
-    found = [gpu._free_slot(devices, 2, tmp_path, set()) for _ in range(7)]  # which holds them
-    assert [(device.uuid, slot) for device, slot, _ in found[:6]] == [(name, slot) for slot in (0, 1) for name in "BCA"]
+    found = [free_slot(devices, 2, tmp_path, set(), "any") for _ in range(7)]  # which holds them
+    assert [(held.device.uuid, slot) for held, slot, _ in found[:6]] == [(name, slot) for slot in (0, 1) for name in "BCA"]
     assert found[6] is None
 
 
 def test_an_empty_device_comes_before_a_second_job(tmp_path):
     devices = [Device("A", 0, 80_000, 60_000), Device("B", 1, 40_000, 40_000)]
-    first = gpu._free_slot(devices[:1], 2, tmp_path, set())
-    second = gpu._free_slot(devices[:1], 2, tmp_path, set())
+    first = free_slot(devices[:1], 2, tmp_path, set(), "any")
+    second = free_slot(devices[:1], 2, tmp_path, set(), "any")
     first[2].release()  # A still has the second one's job
-    assert gpu._free_slot(devices, 2, tmp_path, set())[0].uuid == "B"
+    assert free_slot(devices, 2, tmp_path, set(), "any")[0].device.uuid == "B"
     second[2].release()
+
+
+def look(monkeypatch, held, free):
+    """The job looks after its epochs, and the driver says that this much is free."""
+    handles = {"nvmlInit": lambda: None, "nvmlShutdown": lambda: None, "nvmlDeviceGetCount": lambda: 1}
+    memory = SimpleNamespace(total=held.device.total * 2**20, free=free * 2**20)
+    answers = {"HandleByIndex": 0, "MigMode": (0, 0), "MemoryInfo": memory, "UUID": held.device.uuid}
+    for name, call in handles.items():
+        monkeypatch.setattr(pynvml, name, call)
+    for name, answer in answers.items():
+        monkeypatch.setattr(pynvml, f"nvmlDeviceGet{name}", lambda *_, answer=answer: answer)
+    for _ in range(MEASURED_AFTER):
+        held.look()
+
+
+def test_as_many_share_a_device_as_its_memory_holds(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    device = Device("A", 0, total=1000, free=990)
+
+    def another(kind, free):
+        return free_slot([Device("A", 0, 1000, free)], "auto", tmp_path, set(), kind)
+
+    first, slot, lock = free_slot([device], "auto", tmp_path, set(), "large")
+    assert slot == 0
+    first.look()
+    assert another("large", 600) is None  # one epoch: it may still take more
+    look(monkeypatch, first, 690)
+    assert caplog.messages == ["takes 300 of the GPU's 1000 MiB: 3 such jobs fit at once (gpu.slots: auto)"]
+    assert another("small", 690) is None  # what it takes is not known: it waits for a device of its own
+    second, third = another("large", 690), another("large", 690)  # neither of which has taken its memory yet
+    assert [found[1] for found in (second, third)] == [1, 2]
+    assert another("large", 690) is None
+    third[2].release()
+    assert another("large", 290) is None  # another program has come
+    for _, _, held in (second, (None, None, lock)):
+        held.release()
+    small, _, held = another("small", 990)
+    look(monkeypatch, small, 940)
+    held.release()
+    large = another("large", 990)
+    beside = [another("small", 690) for _ in range(14)]
+    assert [bool(found) for found in beside] == [True] * 13 + [False]  # 300 + 13 × 50 = 950
+    for _, _, held in (large, *beside[:13]):
+        held.release()
+
+
+@pytest.mark.parametrize(
+    ("need", "others", "fits"),
+    [
+        (300, [300, 300], True),
+        (351, [300, 300], False),
+        (None, [300], False),
+        (300, [300, None], False),
+        (401, [100], False),
+    ],
+)
+def test_what_fits_beside_others(need, others, fits):
+    assert shares(Device("A", 0, total=1000, free=400), need, others) == fits
+
+
+def test_without_a_driver_nobody_knows_what_fits(tmp_path):
+    first = free_slot([Device("A")], "auto", tmp_path, set(), "any")
+    for _ in range(MEASURED_AFTER):
+        first[0].look()
+    assert free_slot([Device("A")], "auto", tmp_path, set(), "any") is None
+    first[2].release()
+    assert free_slot([Device("A")], "auto", tmp_path, set(), "any")[1] == 0
 
 
 def test_a_lost_gpu_is_left_out(monkeypatch, caplog):
@@ -349,6 +418,6 @@ def test_a_lost_gpu_is_left_out(monkeypatch, caplog):
         "nvmlDeviceGetMemoryInfo": lambda gpu: SimpleNamespace(total=1000 << 20, free=900 << 20),
     }
     for name, answer in answers.items():
-        monkeypatch.setattr(gpu.pynvml, name, answer)
+        monkeypatch.setattr(pynvml, name, answer)
     assert installed() == [GPUS[0], GPUS[2]]
     assert "GPU 1 skipped: the driver says GPU is lost" in caplog.text

@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from ionscape.jobs.gpu import installed, slot_folder
+from ionscape.jobs.gpu import installed
+from ionscape.jobs.lease import slot_folder
 from ionscape.jobs.slurm import MASK
 
 pytestmark = [

@@ -11,7 +11,7 @@ from ionscape.evidence.choice import choose
 from ionscape.evidence.out_of_fold import gather, reasons_of
 from ionscape.evidence.table import EvidenceTable
 from ionscape.files.atomic import atomic_folder
-from ionscape.jobs.gpu import leased
+from ionscape.jobs.lease import leased
 from ionscape.jobs.progress import Progress
 from ionscape.jobs.script import door
 from ionscape.jobs.signals import or_stop, stoppable

@@ -7,7 +7,7 @@ report_import_errors()
 from pathlib import Path
 
 from ionscape.files.atomic import write_text
-from ionscape.jobs.gpu import leased
+from ionscape.jobs.lease import leased
 from ionscape.jobs.progress import Progress
 from ionscape.jobs.script import door, logger
 from ionscape.jobs.signals import or_stop, stoppable

@@ -10,7 +10,7 @@ from pathlib import Path
 from ionscape.data.samples import SampleTable
 from ionscape.evaluation.cross_validation import save_fold, train_fold
 from ionscape.evaluation.folds import Folds
-from ionscape.jobs.gpu import leased
+from ionscape.jobs.lease import leased
 from ionscape.jobs.locks import alone_in
 from ionscape.jobs.progress import FitProgress
 from ionscape.jobs.script import door, logger
@@ -25,16 +25,26 @@ def main(job) -> None:
     with (
         stoppable() as stopping,
         alone_in(folder, stopping),
-        leased(job, stopping) as device,
+        leased(job, stopping) as lease,
     ):
         settings, fold = settings_of({"settings": job.params.settings}), int(job.wildcards.fold)
         checkpoint = folder / "checkpoint.safetensors"
         table, folds = SampleTable.read(job.input.samples), Folds.read(job.input.folds)
         ids, inputs, input_facts = load_inputs(job.input.inputs, settings)
         samples = with_inputs(table, ids, inputs)
-        about = {"model": job.wildcards.model, "fold": fold, "host": socket.gethostname(), "gpu": device and device.uuid}
+        about = {
+            "model": job.wildcards.model,
+            "fold": fold,
+            "host": socket.gethostname(),
+            "gpu": lease.device and lease.device.uuid,
+        }
         progress = FitProgress(settings.training_epochs, Path(job.log[0]).with_suffix(".jsonl"), about)
-        context = FitContext(table.labels, job.threads, progress, checkpoint, stopping)
+
+        def told(row: dict) -> None:
+            progress(row)
+            lease.look()
+
+        context = FitContext(table.labels, job.threads, told, checkpoint, stopping)
         result = train_fold(samples, table.predicted, folds, fold, settings, context)
         save_fold(result, folder, job.wildcards.model, fold, input_facts)
         progress.finished()

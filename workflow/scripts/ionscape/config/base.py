@@ -50,6 +50,8 @@ def _plain(schema: dict, definitions: dict) -> dict:
     options = [_plain(option, definitions) for option in schema.get("anyOf", [])]
     merged: dict[str, Any] = {}
     for option in options:
+        if "const" in option:  # one word beside other types
+            option = {"type": "string", "pattern": f"^{option['const']}$"}
         merged |= {key: value for key, value in option.items() if key not in ("type", "description")}
     if options:
         merged["type"] = [kind for option in options for kind in types_of(option)]
@@ -64,6 +66,17 @@ def _plain(schema: dict, definitions: dict) -> dict:
     if "patternProperties" in plain:
         plain["patternProperties"] = {key: _plain(inner, definitions) for key, inner in plain["patternProperties"].items()}
     return plain
+
+
+def word_of(schema: Mapping[str, Any]) -> str | None:
+    """The only text that a value of several types may be, such as ``auto`` beside integers; None if there is none."""
+    kinds, pattern = types_of(schema), schema.get("pattern", "")
+    return pattern.removeprefix("^").removesuffix("$") if len(kinds) > 1 and "string" in kinds and pattern else None
+
+
+def kinds_in_words(schema: Mapping[str, Any]) -> str:
+    """``integer or null``, or with a word ``integer or auto``."""
+    return " or ".join((word_of(schema) or kind) if kind == "string" else kind for kind in types_of(schema))
 
 
 def types_of(schema: Mapping[str, Any]) -> list[str]:

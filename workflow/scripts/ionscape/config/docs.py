@@ -4,7 +4,7 @@ import json
 
 import yaml
 
-from .base import schema_of, types_of
+from .base import kinds_in_words, schema_of
 from .load import Families
 from .sections import Sections
 
@@ -31,7 +31,7 @@ def _type(schema: dict) -> str:
         for key, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
         if key in schema
     ]
-    return " or ".join(types_of(schema)) + (f", {', '.join(bounds)}" if bounds else "")
+    return kinds_in_words(schema) + (f", {', '.join(bounds)}" if bounds else "")
 
 
 def _default(schema: dict) -> str:

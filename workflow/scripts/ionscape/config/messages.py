@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import LONGEST_LINE
-from .base import Settings, schema_of, types_of
+from .base import Settings, kinds_in_words, schema_of
 
 #: pydantic's kinds of error about bounds → the schema's key, and words.
 BOUNDS = {
@@ -99,7 +99,8 @@ def _in_words(path: Path, error: ErrorDetails, schema: Mapping[str, Any]) -> str
     if kind == "value_error":  # of a check of ours
         return f"{where}{error['ctx']['error']}"
     if kind == "literal_error":
-        choices = schema.get("enum") or [schema["const"]]
+        if not (choices := schema.get("enum") or [schema[key] for key in ("const",) if key in schema]):
+            return f"{where}expected {kinds_in_words(schema)}, found {given!r}"  # a word beside other types
         return f"{where}found {given!r}, allowed: {', '.join(map(str, choices))}{nearest(given, choices)}"
     if kind in BOUNDS:
         key, words = BOUNDS[kind]
@@ -110,4 +111,4 @@ def _in_words(path: Path, error: ErrorDetails, schema: Mapping[str, Any]) -> str
         return f"{where}found {given!r}, allowed: at most {error['ctx']['max_length']} characters"
     if kind in LENGTHS:
         return f"{where}{given!r} {LENGTHS[kind] if given else 'should be non-empty'}"
-    return f"{where}expected {' or '.join(types_of(schema))}, found {given!r}"
+    return f"{where}expected {kinds_in_words(schema)}, found {given!r}"

@@ -12,6 +12,10 @@ from .base import Settings
 Seed = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
+#: Most jobs that ever share a GPU.
+MOST_SLOTS = 16
+
+
 def _path(text: str) -> str:
     """A text that a file system can take as a path, and Snakemake, to which braces are wildcards and <…> are pathvars."""
     parts = text.encode("utf-8", "replace").split(b"/")
@@ -184,7 +188,11 @@ class Gpu(Settings):
         description="Indices (nvidia-smi's) or UUIDs, for a box that others use too; null is all that "
         "CUDA_VISIBLE_DEVICES leaves.",
     )
-    slots: int = Field(1, ge=1, le=16, description="Jobs that share a GPU.")
+    slots: Annotated[int, Field(ge=1, le=MOST_SLOTS)] | Literal["auto"] = Field(
+        1,
+        description="Jobs that share a GPU. auto: as many as its memory holds, once the first job of a kind has measured "
+        "what it takes.",
+    )
 
 
 class Ensemble(Settings):

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from .base import types_of
+from .base import types_of, word_of
 from .strange import strange
 
 #: Texts that are no strings where another type is allowed too, in YAML's and in Python's spelling.
@@ -15,7 +15,9 @@ YAML_WORDS = ("null", "None", "true", "false", "True", "False")
 def coerce(value: Any, schema: dict) -> Any:
     """Nested ``--config`` overrides arrive as strings, and ``run=2024`` as a number: the schema's type decides."""
     kinds = types_of(schema)
-    if isinstance(value, str) and kinds and ("string" not in kinds or value in YAML_WORDS):
+    word = word_of(schema)
+    is_text = "string" in kinds and (word is None or value == word)
+    if isinstance(value, str) and kinds and (not is_text or value in YAML_WORDS):
         text = "null" if value == "None" else value
         parsed = _parsed(text)
         # YAML 1.1 reads 1e-3 as a string.

@@ -1,32 +1,14 @@
-"""Which GPU a job may use: Snakemake counts GPUs and does not say which (snakemake#281); a lease turns one into a device.
-
-Without torch: the mask has to be in place before CUDA starts.
-"""
+"""Which GPUs there are, as the driver and the masks say: :mod:`.lease` gives a job one of them. Without torch."""
 
 import logging
-import os
-import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pynvml
-from filelock import FileLock, Timeout
 
-from ..errors import InputError, Interrupted
-from .signals import Stopping
-from .slurm import MASK, given_by_slurm
+from ..errors import InputError
 
 logger = logging.getLogger("ionscape")
-
-#: A device is full if less than this share of a slot's part of its memory is free.
-NEEDED_SHARE = 0.5
-
-#: Seconds between two looks at the slots, and between two lines that say so.
-LOOK, SAY = 1.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -133,115 +115,3 @@ def usable(configured: list[int | str] | None, mask: str | None, found: list[Dev
         there = ", ".join(f"{device.index} ({device.uuid})" for device in found)
         raise InputError(f"gpu.devices: no device {names[chosen.index(None)]!r}; there are {there}")
     return [device for device in masked(found, mask) if device in chosen]
-
-
-def slot_folder() -> Path:
-    """The folder of this user's slot files on this host; the same for every job, whatever its TMPDIR.
-
-    Raises InputError if somebody else made a folder of that name.
-    """
-    # A known name in /tmp, but of this user alone, as is asked below.
-    folder = Path(f"/tmp/ionscape-{os.getuid()}")  # nosec B108
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise InputError(f"{folder} is not yours; remove it, as GPU slots are kept there")
-    return folder
-
-
-def leased(job: Any, stopping: Stopping) -> AbstractContextManager[Device | None]:
-    """The :func:`lease` that a rule's job asks for: its resource ``gpu``, and the configuration's devices and slots."""
-    gpu = job.config["gpu"]
-    return lease(job.resources.get("gpu", 0), gpu["devices"], gpu["slots"], stopping)
-
-
-@contextmanager
-def lease(count: int, devices: list[int | str] | None, slots: int, stopping: Stopping) -> Iterator[Device | None]:
-    """Waits for a free slot of a usable device and makes it the only one that this process sees while it lasts.
-
-    A slot is a lock that the kernel releases however the process ends. Empty devices come first, then those with most free
-    memory; a device that another program fills is skipped.
-
-    A device that Slurm gave to this job alone is taken as it is.
-
-    Args:
-        count: GPUs that the job wants, 0 or 1; devices: ``gpu.devices``; slots: ``gpu.slots``, jobs that share a device.
-        stopping: asked while it waits.
-
-    Yields:
-        the device; None if there is none and the job runs on the CPU.
-
-    Raises:
-        Interrupted: the job is to stop while it waits.
-    """
-    mask = os.environ.get(MASK)
-    if len(given := given_by_slurm()) == 1:  # asked for as gres too; leases share an allocation of several
-        logger.info("GPU %s, given by Slurm", given[0])
-        yield Device(given[0])
-        return
-    if not count:
-        yield None
-        return
-    if not usable(devices, mask, installed()):
-        logger.warning("no GPU is there: computing on the CPU")
-        yield None
-        return
-    folder, said = slot_folder(), -SAY
-    warned: set[str] = set()
-    while True:
-        there = usable(devices, mask, installed())
-        found = _free_slot(there, slots, folder, warned)
-        if found:
-            break
-        if time.monotonic() - said >= SAY:
-            said = time.monotonic()
-            logger.info("waiting for a GPU: no slot is free on %s", ", ".join(device.uuid for device in there))
-        if reason := stopping():
-            raise Interrupted(f"{reason}: stopped while waiting for a GPU")
-        time.sleep(LOOK)
-    device, slot, lock = found
-    logger.info("GPU %s, slot %d of %d", device.uuid, slot + 1, slots)
-    os.environ[MASK] = device.uuid
-    try:
-        yield device
-    finally:
-        lock.release()
-        if mask is None:
-            del os.environ[MASK]
-        else:
-            os.environ[MASK] = mask
-
-
-def _free_slot(devices: list[Device], slots: int, folder: Path, warned: set[str]) -> tuple[Device, int, FileLock] | None:
-    with FileLock(folder / "choice.lock", mode=0o600):  # who looks at all slots holds the free ones for a moment
-        free = {device: dict(_acquired(device, slots, folder)) for device in devices}
-        chosen = None
-        # A second job on a device only when each has one.
-        for device in sorted(devices, key=lambda device: (slots - len(free[device]), -(device.free or 0))):
-            if not free[device]:
-                continue
-            if device.free is None or device.total is None or device.free >= NEEDED_SHARE * device.total / slots:
-                slot = min(free[device])
-                chosen = device, slot, free[device].pop(slot)
-                break
-            if device.uuid not in warned:
-                warned.add(device.uuid)
-                logger.warning(
-                    "GPU %s skipped: only %.0f of %.0f MiB are free, another program uses it",
-                    device.uuid,
-                    device.free,
-                    device.total,
-                )
-        for locks in free.values():
-            for lock in locks.values():
-                lock.release()
-    return chosen
-
-
-def _acquired(device: Device, slots: int, folder: Path) -> Iterator[tuple[int, FileLock]]:
-    for slot in range(slots):
-        lock = FileLock(folder / f"{quote(device.uuid, safe='')}.{slot}.lock", mode=0o600)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        yield slot, lock
