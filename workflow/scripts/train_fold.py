@@ -32,19 +32,9 @@ def main(job) -> None:
         table, folds = SampleTable.read(job.input.samples), Folds.read(job.input.folds)
         ids, inputs, input_facts = load_inputs(job.input.inputs, settings)
         samples = with_inputs(table, ids, inputs)
-        about = {
-            "model": job.wildcards.model,
-            "fold": fold,
-            "host": socket.gethostname(),
-            "gpu": lease.device and lease.device.uuid,
-        }
-        progress = FitProgress(settings.training_epochs, Path(job.log[0]).with_suffix(".jsonl"), about)
-
-        def told(row: dict) -> None:
-            progress(row)
-            lease.look()
-
-        context = FitContext(table.labels, job.threads, told, checkpoint, stopping)
+        about = {"model": job.wildcards.model, "fold": fold, "host": socket.gethostname(), "gpu": lease.uuid}
+        progress = FitProgress(settings.training_epochs, Path(job.log[0]).with_suffix(".jsonl"), about, lease.look)
+        context = FitContext(table.labels, job.threads, progress, checkpoint, stopping)
         result = train_fold(samples, table.predicted, folds, fold, settings, context)
         save_fold(result, folder, job.wildcards.model, fold, input_facts)
         progress.finished()

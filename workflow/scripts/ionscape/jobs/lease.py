@@ -68,6 +68,11 @@ class Lease:
     learns: tuple[Path, ...] = ()
     looks: int = 0
 
+    @property
+    def uuid(self) -> str | None:
+        """The device's; None on a CPU."""
+        return self.device.uuid if self.device else None
+
     def look(self) -> None:
         """After each epoch: once the job has all the memory that it takes, notes how much, by what the driver says."""
         self.looks += 1
@@ -144,8 +149,8 @@ def lease(
         time.sleep(LOOK)
     held, slot, lock = found
     number = f"slot {slot + 1}" + f" of {slots}" * (slots != "auto")
-    logger.info("GPU %s, %s", held.device and held.device.uuid, number)
-    os.environ[MASK] = held.device.uuid if held.device else ""
+    logger.info("GPU %s, %s", held.uuid, number)
+    os.environ[MASK] = held.uuid or ""
     try:
         yield held
     finally:

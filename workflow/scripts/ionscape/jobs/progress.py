@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 logger = logging.getLogger("ionscape")
@@ -37,10 +38,11 @@ class FitProgress:
         path: JSON lines; a job that starts adds one with ``started``, every epoch or label its row and ``seconds_left``;
             one with ``finished`` says that all outputs are there.
         about: facts of the job for the first line.
+        then: called after each epoch.
     """
 
-    def __init__(self, epochs: int | None, path: Path, about: dict):
-        self.epochs, self.path = epochs, path
+    def __init__(self, epochs: int | None, path: Path, about: dict, then: Callable[[], None] = lambda: None):
+        self.epochs, self.path, self.then = epochs, path, then
         self.seconds: list[float] = []
         self.best = math.inf
         self._add({"started": time.time(), "epochs": epochs, **about})
@@ -66,6 +68,7 @@ class FitProgress:
             left,
         )
         self._add({**row, "best": self.best, "seconds_left": left})
+        self.then()
 
     def finished(self) -> None:
         """All outputs are there."""
