@@ -8,7 +8,7 @@ WITH_DATA = $(if $(strip $(DATA)),IONSCAPE_DATA=$(abspath $(strip $(DATA))))
 BIN = .venv/bin
 SMK = Snakefile workflow/rules
 
-.PHONY: help venv run status test audit slurm faults networks check format docs backbones lock
+.PHONY: help venv run status test audit slurm faults networks bundle check format docs backbones lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,8 +51,8 @@ check: $(DEV) ## formatting, lint, types, layers and security of Python and Snak
 
 test: check ## check, then all tests
 	$(WITH_DATA) $(BIN)/python -m pytest tests/unit -n auto
-	$(BIN)/python -m pytest tests/workflow -n 2 --dist loadfile # Snakemake starts on one core, images are trained on the other
-	$(WITH_DATA) $(BIN)/python -m pytest tests/faults tests/benchmarks
+	$(BIN)/python -m pytest tests/workflow tests/gpu tests/benchmarks -n 2 --dist loadfile # one trains while the other starts
+	$(WITH_DATA) $(BIN)/python -m pytest tests/faults
 
 audit: $(DEV) ## known vulnerabilities of the pinned packages, where the service that knows them answers
 	$(BIN)/python envs/audit.py
@@ -63,6 +63,9 @@ slurm: $(DEV) ## the tests on a Slurm cluster made here (root; slurmctld, slurmd
 faults: $(DEV) ## hostile input and bad days by the thousand, two hours, or ONLY=some parts: docs/robustness.md
 	PYTHONPATH=workflow/scripts:tests/unit:tests/faults $(BIN)/python tests/faults/robustness.py $(ONLY) \
 		$(if $(DATA),--runs $(wildcard $(strip $(DATA))/gcms/train_features/*0.csv))
+
+bundle: $(STAMP) ## what a machine with a GPU and no network needs beside the repository, in gpu-bundle/: tests/gpu/README.md
+	$(BIN)/python tests/gpu/bundle.py --data $(or $(strip $(DATA)),$(error DATA=FOLDER that holds mars1/))
 
 networks: $(DEV) ## each network of the presets trains at full size, or ONLY=some: hours on a CPU, minutes on a GPU
 	$(BIN)/python -m pytest tests/unit/test_preset_networks.py -m full --durations 0 $(if $(ONLY),-k "$(ONLY)")

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +17,25 @@ from ionscape.data.samples import Samples
 from ionscape.images.normalization import normalize
 from ionscape.models.image.family import ImageSettings
 from ionscape.models.image.torchvision_ops import timm
+from ionscape.models.sequence.family import SequenceSettings
 from ionscape.training.device import describe_device, device
 
 #: Training's defaults are METHOD's. The weights are random, which changes no speed and needs no network.
 SETTINGS = ImageSettings(pretrained=False, drop_path_rate=0.0, seed=3, mixup=0.1)
 LABELS = 9
+
+#: Without dropout: a GPU draws other numbers than a CPU, and a CUDA graph others than kernels launched one by one.
+SEQUENCE = SequenceSettings(seed=3, dropout=0.0, positions=True, overlay=0.0, batch_size=8)
+
+#: Networks of family ``sequence``; any other name is a timm backbone.
+ARCHITECTURES = ("convolutional", "transformer", "gru")
+
+
+def settings_of(network: str, **changes: Any) -> Any:
+    """Settings of an architecture of family ``sequence``, or of a timm backbone."""
+    if network in ARCHITECTURES:
+        return SEQUENCE.model_copy(update={"architecture": network, **changes})
+    return SETTINGS.model_copy(update={"backbone": network, **changes})
 
 
 def random_data(n: int, masses: int, times: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

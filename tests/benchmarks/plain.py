@@ -11,6 +11,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from ionscape.models.image.family import ImageSettings
+from ionscape.models.sequence.family import SequenceSettings
+from ionscape.models.sequence.model import to_sequence
 
 
 class Images(Dataset):
@@ -40,6 +42,21 @@ class Images(Dataset):
         return torch.from_numpy(image.astype(np.float32)), torch.from_numpy(label)
 
 
+class Sequences(Dataset):
+    """Samples as family ``sequence`` reads them, scaled on every access: (float32 [rows, times], labels)."""
+
+    def __init__(self, images: np.ndarray, side: np.ndarray, labels: np.ndarray, settings: SequenceSettings):
+        self.images, self.side, self.labels, self.settings = images, side, labels, settings
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        image = self.images[index] / np.maximum(self.images[index].max(axis=1, keepdims=True), 1e-4)
+        side = torch.tensor([self.side[index]])
+        return to_sequence(torch.from_numpy(image)[None], side, self.settings)[0], torch.from_numpy(self.labels[index])
+
+
 def inputs_of(images: torch.Tensor, width: int) -> torch.Tensor:
     """Resized in time, with positions: [n, 4, masses, width]."""
     images = F.interpolate(images, size=(images.shape[2], width), mode="bilinear", align_corners=False)
@@ -53,22 +70,27 @@ class Plain:
     """A training of the plain kind, step by step.
 
     Args:
-        network: fp32 and contiguous; settings: a model's settings; where: the device; workers: of the DataLoaders.
+        network: fp32 and contiguous; settings: of an image or sequence model; where: the device; workers:
+            of the DataLoaders.
     """
 
-    def __init__(self, network: nn.Module, settings: ImageSettings, where: torch.device, workers: int):
+    def __init__(self, network: nn.Module, settings: ImageSettings | SequenceSettings, where: torch.device, workers: int):
         self.network, self.settings, self.where, self.workers = network.to(where), settings, where, workers
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
 
     def loader(self, images: np.ndarray, side: np.ndarray, labels: np.ndarray, training: bool) -> DataLoader:
-        data = Images(images, side, labels, self.settings.mixup if training else 0.0, self.settings.seed)
+        data: Dataset
+        if isinstance(self.settings, SequenceSettings):
+            data = Sequences(images, side, labels, self.settings)
+        else:
+            data = Images(images, side, labels, self.settings.mixup if training else 0.0, self.settings.seed)
         size = self.settings.batch_size
         return DataLoader(data, size, shuffle=training, drop_last=training, num_workers=self.workers)
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, width: int) -> float:
-        """One step on a batch of the loader; its loss."""
+        """One step on a batch of the loader; its loss. ``width``: of images."""
         images, labels = images.to(self.where), labels.to(self.where)
-        logits = self.network(inputs_of(images, width))
+        logits = self.network(inputs_of(images, width) if images.ndim == 4 else images)
         smoothing = self.settings.label_smoothing
         loss = F.binary_cross_entropy_with_logits(logits, labels / (1 + 2 * smoothing) + smoothing)
         self.optimizer.zero_grad()

@@ -1,6 +1,7 @@
 """How fast a training step is: the engine, the plain loop, and the ceiling that none can pass, on whatever device there is.
 
-For each backbone and width, blocks of steps in turn, interleaved over several rounds:
+For each network (a timm backbone, or gru, transformer, convolutional) and width, blocks of steps in turn, interleaved over
+several rounds:
   plain      plain.py: fp32, contiguous, a DataLoader that normalizes on every access, loss read every step
   engine     ionscape.training's batches and step, precision ``auto``
   ceiling    the engine's step on one resident random tensor, nothing else
@@ -14,18 +15,23 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from common import SETTINGS, LABELS, device, machine, random_data, samples_of, synchronize  # isort: skip
+from common import ARCHITECTURES, LABELS, SETTINGS, device, machine, random_data, samples_of, settings_of, synchronize  # isort: skip
 import torch
 import torch.nn.functional as F
 from plain import Plain
 from torch.utils.flop_counter import FlopCounterMode
 
-from ionscape.models.image.family import ImageSettings
-from ionscape.models.image.model import ImageBatches, Model
+from ionscape.models.family import families
 from ionscape.training.device import resolve_precision, set_up
 from ionscape.training.graphs import graphs_for
 from ionscape.training.step import Step
+
+
+def widths_of(settings: Any, shape: tuple[int, int]) -> list[int]:
+    """The widths that a batch may have; a sequence has but one."""
+    return [shape[1]] if settings.family == "sequence" else settings.widths
 
 
 def endless(make: Callable[[], Iterator]) -> Iterator:
@@ -36,9 +42,10 @@ def endless(make: Callable[[], Iterator]) -> Iterator:
 class Contender:
     """A network, an optimizer and batches: ``block(width, steps)`` takes that many steps and returns the seconds."""
 
-    def __init__(self, settings: ImageSettings, shape: tuple[int, int], where: torch.device):
+    def __init__(self, settings: Any, shape: tuple[int, int], where: torch.device):
         self.settings, self.where = settings, where
-        self.network = Model.build(settings, shape, LABELS, fresh=True).to(where).train()
+        self.family = families()[settings.family].model()
+        self.network = self.family.build(settings, shape, LABELS, fresh=True).to(where).train()
 
     def block(self, width: int, steps: int) -> float:
         synchronize(self.where)
@@ -67,8 +74,9 @@ class EngineContender(Contender):
         self.train = Step(self.network, settings, where, precision, graphs_for(where, precision, recompute=False))
         samples = samples_of(*data)
         self.batches = {}
-        for width in settings.widths:
-            batches = ImageBatches(samples, settings.model_copy(update={"widths": [width]}), where)
+        for width in widths_of(settings, shape):
+            chosen = settings if settings.family == "sequence" else settings.model_copy(update={"widths": [width]})
+            batches = self.family.batches(samples, chosen, where)
             self.batches[width] = endless(batches.epoch)
 
     def step(self, width: int) -> None:
@@ -140,8 +148,9 @@ def matrix_peak(where: torch.device, precision: str) -> float:
 
 def measure(backbone: str, arguments: argparse.Namespace) -> dict:
     where = device()
-    changes = {"backbone": backbone, "batch_size": arguments.batch, "widths": arguments.widths}
-    settings = SETTINGS.model_copy(update=changes)
+    changes = {} if backbone in ARCHITECTURES else {"widths": arguments.widths}
+    settings = settings_of(backbone, batch_size=arguments.batch, **changes)
+    widths = widths_of(settings, arguments.shape)
     precision = resolve_precision(arguments.precision, where)
     set_up(precision, arguments.threads, settings.seed)
     data = random_data(max(4 * arguments.batch, 64), *arguments.shape, seed=0)
@@ -150,25 +159,25 @@ def measure(backbone: str, arguments: argparse.Namespace) -> dict:
         "engine": EngineContender(settings, arguments.shape, where, data, precision),
         "ceiling": CeilingContender(settings, arguments.shape, where, data, precision),
     }
-    for way, width in itertools.product(ways.values(), settings.widths):
+    for way, width in itertools.product(ways.values(), widths):
         way.block(width, arguments.warmup)
     if where.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    seconds: dict[str, dict[int, list[float]]] = {name: {w: [] for w in settings.widths} for name in ways}
+    seconds: dict[str, dict[int, list[float]]] = {name: {w: [] for w in widths} for name in ways}
     for number in range(arguments.rounds):
         order = list(ways)[number % 3 :] + list(ways)[: number % 3]
-        for width, name in itertools.product(settings.widths, order):
+        for width, name in itertools.product(widths, order):
             seconds[name][width].append(ways[name].block(width, arguments.steps) / arguments.steps)
         print(f"{backbone}: round {number + 1}/{arguments.rounds}", flush=True)
     medians = {name: [statistics.median(blocks) for blocks in of.values()] for name, of in seconds.items()}
     mean = {name: statistics.mean(values) for name, values in medians.items()}
-    middle = settings.widths[len(settings.widths) // 2]
-    flops = statistics.mean(step_flops(ways["engine"], width) for width in settings.widths)
+    middle = widths[len(widths) // 2]
+    flops = statistics.mean(step_flops(ways["engine"], width) for width in widths)
     return {
         "backbone": backbone,
         "batch": arguments.batch,
         "shape": arguments.shape,
-        "widths": settings.widths,
+        "widths": widths,
         "precision": precision,
         "threads": torch.get_num_threads(),
         "workers": arguments.workers,

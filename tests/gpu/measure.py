@@ -1,0 +1,96 @@
+"""Measures one question's parts, in order of their worth, each in a process of its own, until the time is over.
+
+Every figure is in OUT/QUESTION.json the moment it is known; what was printed is in OUT/QUESTION.log.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+from figures import Figures, Options
+
+ROOT = Path(__file__).parents[2]
+QUESTIONS = ("right", "fast", "good")
+
+
+def arguments_of(given: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("question", choices=QUESTIONS, help="right: the same numbers? fast: how fast? good: how good?")
+    parser.add_argument("part", nargs="*", help="only these parts")
+    parser.add_argument("--small", action="store_true", help="as small as it gets, on a CPU too: shows that it runs")
+    parser.add_argument("--minutes", type=float, default=8, help="no longer than this (default: 8)")
+    parser.add_argument("--bundle", type=Path, default=ROOT / "gpu-bundle", help="of bundle.py; `good` needs its run")
+    parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", ROOT / "gpu-figures")), help="folder")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # this process is a part's
+    arguments = parser.parse_args(given)
+    parts = import_module(arguments.question).PARTS
+    if unknown := [part for part in arguments.part if part not in parts]:
+        parser.error(f"{arguments.question} has no part {unknown[0]!r}, but {', '.join(parts)}")
+    arguments.part = arguments.part or list(parts)
+    return arguments
+
+
+def measured(part: str, arguments: argparse.Namespace, figures: Figures, deadline: float) -> str:
+    """Runs a part to its end, or to the deadline; returns how it went."""
+    options = ["--small"] * arguments.small + ["--bundle", str(arguments.bundle), "--out", str(arguments.out)]
+    options += ["--minutes", str((deadline - time.monotonic()) / 60)]
+    command = [sys.executable, str(Path(__file__)), arguments.question, part, "--inside", *options]
+    with open(arguments.out / f"{arguments.question}.log", "ab") as log:
+        log.write(f"== {part}\n".encode())
+        log.flush()
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        started = time.monotonic()
+        try:
+            code: int | None = process.wait(max(deadline - started, 1))
+        except subprocess.TimeoutExpired:
+            code = None
+        if process.poll() is None or code:  # its own children too
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    figures.note(part, part_seconds=round(time.monotonic() - started, 1))
+    if code is None:
+        figures.note(part, problem="the time was over")
+    elif code and "problem" not in figures.of(part):
+        figures.note(part, problem=f"it ended with {code}: see the log")
+    found = figures.of(part)
+    return found.get("problem") or ("not as it should be" if found.get("ok") is False else "done")
+
+
+def main() -> int:
+    arguments = arguments_of()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    figures = Figures(arguments.out / f"{arguments.question}.json")
+    deadline = time.monotonic() + 60 * arguments.minutes
+    if arguments.inside:
+        (part,) = arguments.part
+        options = Options(arguments.small, arguments.bundle, arguments.out, deadline)
+        try:
+            import_module(arguments.question).PARTS[part](figures.of_part(part), options)
+        except Exception as error:
+            traceback.print_exc()
+            figures.note(part, problem=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+            return 1
+        return 0
+    problems = 0
+    for part in ["machine", *(part for part in arguments.part if part != "machine")]:
+        figures.clear(part)
+        if deadline - time.monotonic() < 5:
+            figures.note(part, problem="left out: the time was over")
+            said = figures.of(part)["problem"]
+        else:
+            said = measured(part, arguments, figures, deadline)
+        problems += said != "done"
+        print(f"{arguments.question} {part}: {said} {figures.shown(part)}", flush=True)
+    return min(problems, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
