@@ -9,8 +9,8 @@ from sklearn.preprocessing import StandardScaler
 
 from ionscape.data.samples import Samples
 from ionscape.errors import InputError, InputErrors
-from ionscape.evaluation.cross_validation import config_hash, train_fold
-from ionscape.evaluation.folds import ALWAYS, Folds, across_folds, draw_folds, given_folds, join_folds
+from ionscape.evaluation.cross_validation import History, chosen_epoch, config_hash, refit, train_fold
+from ionscape.evaluation.folds import ALWAYS, Folds, across_folds, divide_folds, draw_folds, given_folds, join_folds
 from ionscape.files.small_csv import Row
 from ionscape.models.inputs import with_inputs
 from ionscape.models.logits import Logits, LogitTable
@@ -169,6 +169,37 @@ def test_a_held_out_split_is_in_no_training_part():
             join_folds(samples_table(), *drawn, True, [wrong])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_finer_folds_stay_within_the_runs_and_groups_within_one(seed):
+    labels = rare_labels(seed)
+    ids = [f"S{row}" for row in range(203)]
+    groups = [f"G{row // 2}" for row in range(203)]  # pairs, that the run's folds keep together
+    table = sample_table([*ids, "V"], [*"abcde"], np.vstack([labels, labels[:1]]), groups=[*groups, "V"])
+    folds = Folds(dict(zip(ids, draw_folds(labels, 5, seed, groups).tolist(), strict=True)) | {"V": ALWAYS})
+    finer = divide_folds(folds, table, 20, seed, table.groups)
+    assert list(finer.of) == list(folds.of)
+    assert finer.count == 20
+    assert all(finer.of[sample] // 4 == fold for sample, fold in folds.of.items() if sample != "V")
+    assert finer.of["V"] == ALWAYS
+    assert all(finer.of[one] == finer.of[other] for one, other in zip(ids[::2], ids[1::2], strict=False))
+    of = np.array([finer.of[sample] for sample in ids])
+    assert np.bincount(of).min() > 4
+    assert unevenness(labels, of, 20) < unevenness(labels, plain_folds(203, 20, seed), 20) + 1
+    assert folds.learnt_from() == round(204 - 203 / 5)
+    assert finer.learnt_from() == round(204 - 203 / 20)
+    for fold in (0, 7, 19):  # by construction: nobody trains on what it validates
+        training, validation = finer.split(table.ids, fold)
+        assert set(training).isdisjoint(validation)
+        assert len(training) + len(validation) == 204
+
+
+def test_a_fold_that_cannot_be_divided():
+    table = sample_table([f"S{row}" for row in range(8)], LABELS, np.eye(8, 2))
+    folds = Folds({f"S{row}": row % 2 for row in range(8)})
+    with pytest.raises(InputError, match=r"^folds: 10: fold 0 cannot be divided into 5 \(4 training samples, or groups"):
+        divide_folds(folds, table, 10, 0, table.groups)
+
+
 def test_split_fold_is_a_partition():
     rng = np.random.default_rng(0)
     ids = [f"S{n}" for n in range(60)]
@@ -232,6 +263,20 @@ def test_out_of_fold_logits_are_of_a_model_fitted_on_the_other_folds(fold, train
     probabilities = 1 / (1 + np.exp(-result.oof.astype(np.float64)))
     losses = [log_loss(samples.labels[inside, k], probabilities[:, k], labels=[0, 1]) for k in range(2)]
     assert result.log_loss == pytest.approx(np.mean(losses), rel=1e-6)
+
+
+def test_a_refit_is_fitted_on_all_folds_and_on_nobody_else():
+    samples, folds = random_samples(3)
+    predict = np.isnan(samples.labels[:, 0])
+    result = refit(samples, predict, Folds(folds), settings(c=0.1), FitContext(LABELS, 2))
+    training = [row for row, sample in enumerate(samples.ids) if sample in folds]
+    assert len(training) == 48
+    np.testing.assert_allclose(result.test, by_hand(samples, training, list(range(48, 60)), 0.1), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("epochs", "chosen"), [([1, 2, 2], 2), ([3, 4], 4), ([None, None], None), ([], None)])
+def test_a_refits_last_epoch_is_the_mean_of_the_folds(epochs, chosen):
+    assert chosen_epoch([History([], {"best_epoch": epoch}) for epoch in epochs]) == chosen
 
 
 def test_a_folds_own_labels_change_its_score_only():

@@ -44,6 +44,7 @@ class Study:
             submission_labels=LABELS[::-1],
         )
         self.folds = Folds({sample: n % 3 for n, sample in enumerate(self.train)} | {"V": ALWAYS})
+        self.folds_of = dict.fromkeys(MODELS, self.folds)
         self.similarity = np.where(np.arange(24) < 6, 0.999, 0.3)
         self.test_logits = (rng.standard_normal((3, 3, len(tests), 2)) * 9).astype(np.float32)  # model, fold, sample
         oof, test = [], []
@@ -58,7 +59,12 @@ class Study:
 
     def summarize(self, **settings):
         similar = Replicates(self.train, self.train, self.similarity)
-        return summarize(self.samples, self.folds, similar, self.oof, self.test, FAMILIES, changed(SETTINGS, **settings))
+        used = changed(SETTINGS, **settings)
+        return summarize(self.samples, self.folds, self.folds_of, similar, self.oof, self.test, FAMILIES, used)
+
+
+def of_each(study):
+    return {name: folds.of for name, folds in study.folds_of.items()}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +78,7 @@ def summary(study):
 
 
 def test_out_of_fold_logits_are_put_in_the_order_of_the_samples(study):
-    np.testing.assert_array_equal(study.oof.out_of_fold(study.train, study.folds.of), study.oof_logits)
+    np.testing.assert_array_equal(study.oof.out_of_fold(study.train, of_each(study)), study.oof_logits)
 
 
 def test_the_ensemble_of_a_summary(study, summary):
@@ -220,22 +226,40 @@ def test_logits_of_a_wrong_fold_are_refused(study):
     wrong = study.oof.fold.copy()
     wrong[0] = (wrong[0] + 1) % 3
     with pytest.raises(InputError, match=rf"model {study.oof.model[0]}, sample {study.oof.ids[0]}: scored in fold"):
-        spoil(study.oof, fold=wrong).out_of_fold(study.train, study.folds.of)
+        spoil(study.oof, fold=wrong).out_of_fold(study.train, of_each(study))
     strangers = study.oof.ids.copy()
     strangers[0] = "V"
     with pytest.raises(InputError, match="sample V: scored in fold"):
-        spoil(study.oof, ids=strangers).out_of_fold(study.train, study.folds.of)
+        spoil(study.oof, ids=strangers).out_of_fold(study.train, of_each(study))
+
+
+def test_a_model_may_have_finer_folds_of_its_own(study):
+    def part(n, fold):
+        return 2 * fold + (n // 3) % 2 if fold >= 0 else fold
+
+    finer = Folds({sample: part(n, fold) for n, (sample, fold) in enumerate(study.folds.of.items())})
+    other = Study()
+    other.folds_of = {**study.folds_of, "deep": finer}
+    own = [other.folds_of[model].of[sample] for model, sample in zip(study.oof.model, study.oof.ids, strict=True)]
+    other.oof = spoil(study.oof, fold=np.array(own))
+    found = other.summarize()
+    assert found.metrics.ensemble_nested == study.summarize().metrics.ensemble_nested  # the run's folds say what is nested
+    assert found.metrics.learnt_from == {"wide": 17, "deep": 21, "table": 17}
+    assert other.oof.own_folds()["deep"] == {sample: fold for sample, fold in finer.of.items() if fold >= 0}
+    other.folds_of["deep"] = Folds({sample: fold ^ 1 if fold >= 0 else fold for sample, fold in finer.of.items()})
+    with pytest.raises(InputError, match=r"^model deep, sample S00: scored in fold 0, belongs to 1$"):
+        other.summarize()
 
 
 def test_missing_logits_are_refused(study):
     keep = np.arange(len(study.oof.ids)) != 5
     parts = {key: value[keep] for key, value in vars(study.oof).items() if isinstance(value, np.ndarray)}
     with pytest.raises(InputError, match="some samples have no out-of-fold logits"):
-        spoil(study.oof, **parts).out_of_fold(study.train, study.folds.of)
+        spoil(study.oof, **parts).out_of_fold(study.train, of_each(study))
     values = study.oof.values.copy()
     values[3, 1] = np.nan
     with pytest.raises(InputError, match="or they are not numbers"):
-        spoil(study.oof, values=values).out_of_fold(study.train, study.folds.of)
+        spoil(study.oof, values=values).out_of_fold(study.train, of_each(study))
 
 
 def test_folds_that_predicted_different_samples_are_refused(study):

@@ -56,7 +56,8 @@ def test_names_of_data_become_file_names_in_one_place():
     found = [part for text in CODE.values() for path in parts.findall(text) for part in re.findall(r"\{(.*?)\}", path)]
     assert len(found) > 8
     # run.sample_id: of the runs that we simulate.
-    fine = r"run\.sample_id|file_name\((page\.)?\w+(\[\w+\])?\)|model|split|slot|fold|one|quote\(device\.uuid, safe=''\)"
+    of_job = r"slot|fold|one|log|quote\(self\.device\.uuid, safe=''\)"
+    fine = r"run\.sample_id|file_name\((page\.)?\w+(\[\w+\])?\)|model|split|name|" + of_job
     assert [part for part in found if not re.fullmatch(fine, part)] == []
 
 

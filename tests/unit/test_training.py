@@ -1,6 +1,8 @@
 """METHOD.md, Training: schedule, batches, prediction over the widths, and the loop against plain NumPy."""
 
+import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 from torch import nn
 
 from ionscape.data.samples import Samples
+from ionscape.errors import Interrupted
 from ionscape.images.transforms import add_positions, resize_time, scale_intensity, to_channels
 from ionscape.models.image.model import ImageBatches, Model
 from ionscape.models.image.network import Network
@@ -356,6 +359,28 @@ def test_the_last_epoch_is_kept_where_the_config_says_so():
     losses = [row["validation_loss"] for row in history]
     assert kept == 4 == 1 + int(np.argmax(losses))
     np.testing.assert_array_equal(predict(network, samples, settings(), "reference"), logits)
+
+
+@pytest.mark.parametrize(("last_epoch", "epochs"), [(None, 3), (2, 2)])
+def test_without_a_validation_part_the_last_epoch_is_kept(tmp_path, last_epoch, epochs):
+    """As a refit has it; stopped and gone on from its checkpoint it ends with the same weights."""
+    samples, rows = random_samples(16), []
+    nobody, how = samples.take(np.arange(0)), settings(epochs=3, precision="reference")
+    labels = [f"label{number}" for number in range(samples.labels.shape[1])]
+    context = FitContext(labels, 1, rows.append, last_epoch=last_epoch)
+    model = Model.fit(samples, nobody, how, context)
+    assert [row["epoch"] for row in rows] == list(range(1, epochs + 1))
+    assert [row["validation_loss"] for row in rows] == [None] * epochs
+    assert (model.best_epoch, model.validation_logits.shape) == (epochs, (0, len(labels)))
+    asked = itertools.count(1)
+    stopped = replace(context, checkpoint=tmp_path / "checkpoint", stopping=lambda: "half" if next(asked) == 3 else None)
+    with pytest.raises(Interrupted):
+        Model.fit(samples, nobody, how, stopped)
+    again = Model.fit(samples, nobody, how, replace(stopped, stopping=lambda: None))
+    np.testing.assert_array_equal(again.logits(samples), model.logits(samples))
+    if last_epoch is None:  # a validation part would not have changed a step
+        with_one = Model.fit(samples, samples, settings(epochs=3, precision="reference", select="last"), FitContext(labels))
+        np.testing.assert_array_equal(with_one.logits(samples), model.logits(samples))
 
 
 def test_averaged_weights_are_a_moving_average_of_all_steps():

@@ -46,7 +46,9 @@ REPORT = [
     "<results>/report/samples",
     "<results>/report/provenance.html",
 ]
-FOLDS = range(CONFIG.folds.count)
+COUNTS = {name: model.folds or CONFIG.folds.count for name, model in MODELS.items()}
+FINER = sorted(set(COUNTS.values()) - {CONFIG.folds.count})
+REFITTED = [name for name, model in MODELS.items() if model.refit]
 COLUMNS = CONFIG.dataset.run_columns
 SIDE = CONFIG.dataset.side and CONFIG.dataset.side.model_dump()
 GRID = {**CONFIG.images.model_dump(exclude={"shards"}), "limits": CONFIG.dataset.axis.limits}
@@ -122,6 +124,30 @@ def environment(on_gpu):
     return f"../../envs/{'cuda' if on_gpu else 'cpu'}.yaml"
 
 
+def of_folds(file, models=MODELS):
+    """A file of every fold of these models."""
+    return [f"<results>/models/{name}/fold{fold}/{file}" for name in models for fold in range(COUNTS[name])]
+
+
+def for_new(file, models=MODELS):
+    """A file of the fits that answer for test and new samples: a model's refit, or all its folds."""
+    refits = [f"<results>/models/{name}/refit/{file}" for name in models if name in REFITTED]
+    return refits + of_folds(file, [name for name in models if name not in REFITTED])
+
+
+def folds_file(wildcards):
+    """Which sample validates which fold of a model."""
+    count = COUNTS[wildcards.model]
+    return f"<results>/folds-{count}.parquet" if count in FINER else "<results>/folds.parquet"
+
+
+def histories_to_refit(wildcards):
+    """The folds' trainings, of which a refit's last epoch is the mean; nothing where the last is kept anyway."""
+    model = MODELS[wildcards.model]
+    chooses = model.training_epochs and model.select == "best_epoch"
+    return of_folds("history.parquet", [wildcards.model]) if chooses else []
+
+
 def model_inputs(wildcards):
     """The table that a model is fitted on."""
     if family(wildcards).inputs == "features":
@@ -154,7 +180,8 @@ def new_runs(wildcards):
 
 wildcard_constraints:
     model="|".join(re.escape(name) for name in MODELS),
-    fold="|".join(str(fold) for fold in FOLDS),
+    fold="|".join(str(fold) for fold in range(max(COUNTS.values()))),
+    number="|".join(str(count) for count in FINER) or "none",
     normalization="|".join(normalizations()) or "none",
 
 

@@ -91,6 +91,31 @@ rule assign_folds:
         "../scripts/assign_folds.py"
 
 
+rule divide_folds:
+    input:
+        samples="<results>/samples.parquet",
+        folds="<results>/folds.parquet",
+        images=gather.shard("<results>/images/raw/{scatteritem}.parquet") if CONFIG.folds.alike else [],
+    output:
+        update("<results>/folds-{number}.parquet"),
+    log:
+        "<logs>/divide_folds/{number}.log",
+    benchmark:
+        "<benchmarks>/divide_folds/{number}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        folds=CONFIG.folds.model_dump(),
+        version=version("folds"),
+    message:
+        "Dividing the folds further, into {wildcards.number}"
+    script:
+        "../scripts/divide_folds.py"
+
+
 rule find_replicates:
     input:
         folds="<results>/folds.parquet",

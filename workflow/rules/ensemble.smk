@@ -10,8 +10,8 @@ rule ensemble:
 rule collect_logits:
     input:
         samples="<results>/samples.parquet",
-        oof=expand("<results>/models/{model}/fold{fold}/oof.parquet", model=MODELS, fold=FOLDS),
-        test=expand("<results>/models/{model}/fold{fold}/test.parquet", model=MODELS, fold=FOLDS),
+        oof=of_folds("oof.parquet"),
+        test=for_new("test.parquet"),
     output:
         oof=update("<results>/logits/oof.parquet"),
         test=update("<results>/logits/test.parquet"),
@@ -36,6 +36,7 @@ rule fit_ensemble:
     input:
         samples="<results>/samples.parquet",
         folds="<results>/folds.parquet",
+        finer=expand("<results>/folds-{number}.parquet", number=FINER),
         replicates="<results>/replicates.parquet",
         oof="<results>/logits/oof.parquet",
         test="<results>/logits/test.parquet",
@@ -58,6 +59,7 @@ rule fit_ensemble:
     params:
         ensemble=CONFIG.ensemble.model_dump(),
         families={name: model.family for name, model in MODELS.items()},
+        counts=COUNTS,
         version=[version("logits"), version("ensemble"), version("metrics")],
     message:
         "Fitting the ensemble"

@@ -8,8 +8,8 @@ rule export:
         folds="<results>/folds.parquet",
         ensemble="<results>/ensemble/ensemble.json",
         metrics="<results>/ensemble/metrics.json",
-        weights=expand("<results>/models/{model}/fold{fold}/weights.safetensors", model=MODELS, fold=FOLDS),
-        facts=expand("<results>/models/{model}/fold{fold}/model.json", model=MODELS, fold=FOLDS),
+        weights=for_new("weights.safetensors"),
+        facts=for_new("model.json"),
     output:
         update(directory("<results>/export")),
     log:
@@ -28,7 +28,7 @@ rule export:
         side=SIDE,
         features=CONFIG.features.model_dump(),
         models={name: model.stored() for name, model in MODELS.items()},
-        folds=CONFIG.folds.count,
+        fits={name: ["refit"] if name in REFITTED else list(range(COUNTS[name])) for name in MODELS},
         trained=models_folder,
         version=version("export"),
     message:

@@ -52,7 +52,7 @@ rule plot_data:
 
 rule plot_training:
     input:
-        histories=expand("<results>/models/{model}/fold{fold}/history.parquet", model=MODELS, fold=FOLDS),
+        histories=of_folds("history.parquet"),
         metrics="<results>/ensemble/metrics.json",
     output:
         curves=report(
@@ -165,8 +165,8 @@ rule explain:
         oof="<results>/logits/oof.parquet",
         ensemble="<results>/ensemble/ensemble.json",
         nested="<results>/ensemble/nested.parquet",
-        weights=expand("<results>/models/{model}/fold{fold}/weights.safetensors", model=MODELS, fold=FOLDS),
-        on_gpu=expand("<results>/models/{model}/fold{fold}/weights.safetensors", model=ON_GPU, fold=FOLDS),
+        weights=of_folds("weights.safetensors"),
+        on_gpu=of_folds("weights.safetensors", ON_GPU),
     output:
         means=update("<results>/evidence.parquet"),
         mistakes=report(

@@ -30,7 +30,7 @@ def main(job) -> None:
     models, features = Path(job.params.models), Features(**job.params.features)
     with stoppable() as stopping, leased(job, stopping):
         asked = or_stop(Progress("models asked for reasons"), stopping)
-        reasons = reasons_of(pairs, scored.ensemble, models, some, scored.fold, place, features, job.threads, asked)
+        reasons = reasons_of(pairs, scored.ensemble, models, some, scored.folds_of, place, features, job.threads, asked)
     means = EvidenceTable.mean(choice, reasons, some.inputs, place, scored.labels)
     means.write(job.output.means)
     write_figures(label_figures(means), job.output.labels)

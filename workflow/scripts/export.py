@@ -34,12 +34,13 @@ def main(job) -> None:
         features=job.params.features,
         known=known_ranges(runs, samples.side[trained], grid["limits"] is not None),
         trained_on=int(trained.sum()),
-        members={name: list(range(job.params.folds)) for name in ensemble.members},
+        members={name: job.params.fits[name] for name in ensemble.members},
     )
     models = {name: settings_of({"settings": job.params.models[name]}) for name in ensemble.members}
     card = model_card(manifest, metrics, ensemble, models)
     export_ensemble(Path(job.params.trained), ensemble, manifest, card, job.output[0], Progress("files exported"))
-    logger.info("%s: %d models × %d folds; README.md there is its model card", job.output[0], len(models), job.params.folds)
+    fits = sum(map(len, manifest.members.values()))
+    logger.info("%s: %d fits of %d models; README.md there is its model card", job.output[0], fits, len(models))
 
 
 if __name__ == "__main__":

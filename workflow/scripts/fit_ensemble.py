@@ -17,9 +17,12 @@ from ionscape.report.leaderboard import leaderboard_text
 
 def main(job) -> None:
     samples, folds = SampleTable.read(job.input.samples), Folds.read(job.input.folds)
+    finer = [Folds.read(path) for path in job.input.finer]
+    by_count = {one.count: one for one in (folds, *finer)}
+    folds_of = {name: by_count[count] for name, count in job.params.counts.items()}
     replicates, oof, test = Replicates.read(job.input.replicates), Logits.read(job.input.oof), Logits.read(job.input.test)
     settings = EnsembleSettings(**job.params.ensemble)
-    summary = summarize(samples, folds, replicates, oof, test, job.params.families, settings)
+    summary = summarize(samples, folds, folds_of, replicates, oof, test, job.params.families, settings)
     summary.oof.write(job.output.oof)
     summary.nested.write(job.output.nested)
     summary.ensemble.write(job.output.ensemble)

@@ -17,10 +17,22 @@ class ModelSettings(Settings):
     #: Keys that the family has had from some version on: see :meth:`stored`.
     later: ClassVar[frozenset[str]] = frozenset()
 
+    #: Keys that say how often a model is fitted, not what a fit is: no part of a fitted model.
+    outside: ClassVar[frozenset[str]] = frozenset({"folds", "refit"})
+
     family: str = Field(description="Kind of model.")
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = Field(
+        None,
+        description="Folds of this model, a multiple of folds.count: each of the run's folds is divided further, so that "
+        "every fit learns from more runs. null is folds.count.",
+    )
+    refit: bool = Field(
+        False,
+        description="One more fit, on all training samples, answers for test and new samples in place of the folds' mean.",
+    )
 
     def stored(self) -> dict[str, Any]:
-        """All keys but the later ones that have their defaults: what a model that knows nothing of them was fitted with.
+        """What a fit is made of: all keys but those outside of it, and the later ones that have their defaults.
 
         So a new key changes no hash, and no model is fitted again for it.
         """
@@ -28,7 +40,7 @@ class ModelSettings(Settings):
         return {
             key: value
             for key, value in self.model_dump().items()
-            if key not in self.later or value != fields[key].get_default()
+            if key not in self.outside and (key not in self.later or value != fields[key].get_default())
         }
 
     @property
@@ -67,7 +79,9 @@ class ModelSettings(Settings):
 
     def problems(self, sections: Sections) -> list[str]:
         """What contradicts itself or the rest of the configuration, a line ``key: …`` each."""
-        return []
+        if self.folds is None or self.folds % sections.folds.count == 0:
+            return []
+        return [f"folds: found {self.folds}, allowed: multiples of folds.count = {sections.folds.count}"]
 
     def completed(self) -> Self:
         """With what follows from the other settings filled in, once there is no problem."""

@@ -40,7 +40,7 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
         raise InputError(f"{run}: no model {', '.join(unknown)} (it has {', '.join(oof.models)})")
     scored = set(oof.ids.tolist())
     part = samples.take(np.array([sample in scored for sample in samples.ids]))
-    logits = oof.out_of_fold(part.ids, folds.of)[[oof.models.index(name) for name in chosen]]
+    logits = oof.out_of_fold(part.ids, oof.own_folds())[[oof.models.index(name) for name in chosen]]
     shrinkages = shrinkage_grid(settings.shrinkages, *settings.shrinkage_range)
     nested = cross_fitted(part.truth, probabilities_of(logits), folds.of_rows(part.ids), settings, shrinkages)
     return part.ids, sample_losses(part.truth, nested)

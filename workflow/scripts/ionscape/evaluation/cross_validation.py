@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +17,7 @@ from ..models.family import families
 from ..models.fitted import FittedModel
 from ..models.logits import LogitTable, probabilities_of
 from ..training.context import FitContext
-from .folds import Folds
+from .folds import ALWAYS, Folds
 from .metrics import log_loss
 
 
@@ -62,6 +63,56 @@ def train_fold(
     return FoldResult(model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss)
 
 
+@dataclass(frozen=True)
+class Refit:
+    """A model that was fitted on all training samples: ``predicted``, ``test`` as :class:`FoldResult` has them."""
+
+    model: FittedModel
+    predicted: list[str]
+    test: np.ndarray
+
+
+def refit(samples: Samples, predicted: np.ndarray, folds: Folds, settings: ModelSettings, context: FitContext) -> Refit:
+    """Fits a model on the samples of all folds, and predicts the test samples, which are none of them.
+
+    Args:
+        samples, predicted: as :func:`train_fold`; context: its ``last_epoch`` is :func:`chosen_epoch`'s.
+
+    Raises:
+        Interrupted: it was told to stop.
+    """
+    rows = np.flatnonzero(folds.of_rows(samples.ids) >= ALWAYS)
+    nobody, test = samples.take(np.empty(0, dtype=np.int64)), samples.take(predicted)
+    model = families()[settings.family].model().fit(samples.take(rows), nobody, settings, context)
+    return Refit(model, list(test.ids), model.logits(test))
+
+
+def chosen_epoch(histories: Sequence["History"]) -> int | None:
+    """The mean of the epochs that the folds' trainings kept; None of a family without epochs."""
+    epochs = [history.facts["best_epoch"] for history in histories]
+    return round(float(np.mean(epochs))) if epochs and None not in epochs else None
+
+
+def save_refit(result: Refit, folder: Path, model: str, inputs: dict) -> None:
+    """Writes what :func:`save_fold` writes but for ``oof.parquet``; arguments as there."""
+    about = _about(result.model, model, ALWAYS, None)
+    result.model.save(folder, {**about, "inputs": inputs})
+    History(result.model.history, about).write(folder / "history.parquet")
+    LogitTable(result.predicted, result.model.labels, result.test, about).write(folder / "test.parquet")
+
+
+def _about(fitted: FittedModel, model: str, fold: int, loss: float | None) -> dict[str, Any]:
+    """Facts of a fit, for its files."""
+    return {
+        "model": model,
+        "fold": fold,
+        "seed": getattr(fitted.settings, "seed", None),
+        "config_hash": config_hash(fitted.settings),
+        "best_epoch": fitted.best_epoch,
+        "log_loss": loss,
+    }
+
+
 def save_fold(result: FoldResult, folder: Path, model: str, fold: int, inputs: dict) -> None:
     """Writes ``weights.safetensors``, ``model.json``, ``history.parquet``, ``test.parquet`` and ``oof.parquet``.
 
@@ -69,15 +120,7 @@ def save_fold(result: FoldResult, folder: Path, model: str, fold: int, inputs: d
         model, fold: which one it is, for the files' metadata.
         inputs: facts of the images or features that it was fitted on, for who predicts with it.
     """
-    settings, labels = result.model.settings, result.model.labels
-    about = {
-        "model": model,
-        "fold": fold,
-        "seed": getattr(settings, "seed", None),
-        "config_hash": config_hash(settings),
-        "best_epoch": result.model.best_epoch,
-        "log_loss": result.log_loss,
-    }
+    labels, about = result.model.labels, _about(result.model, model, fold, result.log_loss)
     result.model.save(folder, {**about, "inputs": inputs})
     History(result.model.history, about).write(folder / "history.parquet")
     LogitTable(result.predicted, labels, result.test, about).write(folder / "test.parquet")

@@ -33,6 +33,16 @@ class Folds:
         """The fold of each sample, int [n]; less than ALWAYS where it has none."""
         return np.array([self.of.get(sample, ALWAYS - 1) for sample in ids])
 
+    @property
+    def count(self) -> int:
+        """How many folds there are."""
+        return max(self.of.values()) + 1
+
+    def learnt_from(self) -> int:
+        """How many samples a fit learns from, the mean over the folds."""
+        validating = sum(fold > ALWAYS for fold in self.of.values())
+        return round(len(self.of) - validating / self.count)
+
     def split(self, ids: Sequence[str], fold: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows that train and rows that validate a fold: two disjoint ascending int arrays."""
         folds = self.of_rows(ids)
@@ -83,6 +93,31 @@ def draw_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str] 
     for fold, (_, validation) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels.astype(int))):
         folds[validation] = fold
     return folds
+
+
+def divide_folds(folds: Folds, table: SampleTable, count: int, seed: int, groups: Sequence[str]) -> Folds:
+    """Finer folds: each of the folds divided further, stratified again, so that a fit learns from more samples.
+
+    A sample stays within its fold: what finer fits say of the samples of one fold is weighed by what is known of the
+    others, as before. Samples of fold ALWAYS keep it.
+
+    Args:
+        count: of the finer folds, a multiple of the folds'; fold f becomes f · k … f · k + k − 1.
+        groups: of each sample in the table; a group that is in one fold is in one finer fold.
+
+    Raises:
+        InputError: a fold with fewer samples, or groups, than parts.
+    """
+    of, parts = folds.of_rows(table.ids), count // folds.count
+    finer: dict[str, int] = {}
+    for fold in np.unique(of[of > ALWAYS]):
+        rows = np.flatnonzero(of == fold)
+        try:
+            drawn = draw_folds(table.truth[rows], parts, seed, [groups[row] for row in rows.tolist()])
+        except InputError as error:
+            raise InputError(f"folds: {count}: fold {fold} cannot be divided into {parts} ({error})") from error
+        finer |= {table.ids[row]: int(fold * parts + part) for row, part in zip(rows, drawn, strict=True)}
+    return Folds({sample: finer.get(sample, ALWAYS) for sample in folds.of})
 
 
 def given_folds(rows: list[Row], ids: Sequence[str], count: int, path: str) -> np.ndarray:

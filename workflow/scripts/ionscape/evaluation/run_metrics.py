@@ -97,6 +97,7 @@ class RunMetrics(Document):
 
     Attributes:
         samples: how many were scored; baseline: by constant label frequencies; models: by name.
+        learnt_from: model → how many samples a fit learns from, the mean over its folds; baseline_from: the frequencies.
         ensemble: on the labels that it was fitted to; ensemble_nested: fitted on the other folds each time.
         methods_nested: way of blending → nested log loss; families, walks, correlations, replicates, calibration (by label,
         and ``all``), suspects: see their types; held_out: by split.
@@ -107,6 +108,8 @@ class RunMetrics(Document):
     samples: int
     baseline: Score
     models: dict[str, Score]
+    learnt_from: dict[str, int] = Field({})
+    baseline_from: int | None = None
     ensemble: Score
     ensemble_nested: Score
     methods_nested: dict[str, float]

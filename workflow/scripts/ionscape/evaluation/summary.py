@@ -1,6 +1,6 @@
 """From collected logits to the ensemble, its metrics and the submission."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +65,19 @@ class Scored:
 def summarize(
     samples: SampleTable,
     folds: Folds,
+    folds_of: Mapping[str, Folds],
     similar: Replicates,
     oof: Logits,
     test: Logits,
     families: dict[str, str],
     settings: EnsembleSettings,
 ) -> Summary:
-    """Scores each model, fits the ensemble and predicts (METHOD, Ensemble). ``families``: model → its family."""
-    scored = _scored(samples, folds, oof, families, settings)
+    """Scores each model, fits the ensemble and predicts (METHOD, Ensemble).
+
+    Args:
+        folds: the run's; folds_of: model → its own, which may be finer; families: model → its family.
+    """
+    scored = _scored(samples, folds, folds_of, oof, families, settings)
     shrinkages = shrinkage_grid(settings.shrinkages, *settings.shrinkage_range)
     candidates = scored.truth, scored.probabilities[scored.joining]
     method, blend = fit_blend(*candidates, scored.fold, settings, shrinkages)
@@ -86,6 +91,8 @@ def summarize(
         samples=len(scored.ids),
         baseline=_score(scored, frequencies(scored.truth, scored.fold, always)),
         models={name: _score(scored, p) for name, p in zip(scored.models, scored.probabilities, strict=True)},
+        baseline_from=folds.learnt_from(),
+        learnt_from={name: folds_of[name].learnt_from() for name in scored.models},
         ensemble=_score(scored, blended),
         ensemble_nested=_score(scored, nested),
         methods_nested=_by_method(scored, settings, shrinkages),
@@ -113,7 +120,12 @@ def _by_replicates(scored: Scored, nested: np.ndarray, similar: Replicates) -> S
 
 
 def _scored(
-    samples: SampleTable, folds: Folds, oof: Logits, families: dict[str, str], settings: EnsembleSettings
+    samples: SampleTable,
+    folds: Folds,
+    folds_of: Mapping[str, Folds],
+    oof: Logits,
+    families: dict[str, str],
+    settings: EnsembleSettings,
 ) -> Scored:
     fold = folds.of_rows(samples.ids)
     rows = np.flatnonzero(fold > ALWAYS)
@@ -124,7 +136,7 @@ def _scored(
         truth=samples.truth[rows],
         fold=fold[rows],
         models=oof.models,
-        logits=oof.out_of_fold(ids, folds.of),
+        logits=oof.out_of_fold(ids, {name: folds_of[name].of for name in oof.models}),
         families=[families[name] for name in oof.models],
         joining=[index for index, name in enumerate(oof.models) if name not in settings.without],
     )

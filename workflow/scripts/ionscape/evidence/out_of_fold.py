@@ -1,6 +1,6 @@
 """Evidence of the models that did not see a sample."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +40,13 @@ def out_of_fold(
     Args:
         models: ``results/{run}/models``; name: of the member.
         samples: the chosen ones, their inputs images after METHOD step 3; place: scored row → row there, or −1.
-        fold: of each scored row; features: the configuration's; threads: of networks that are in no reference mode.
+        fold: of the member's, of each scored row; features: the configuration's; threads: of networks that are in no
+            reference mode.
     """
 
     def folds() -> Iterator[tuple[FittedModel, Samples, np.ndarray]]:
         fed = None
-        for one in np.unique(fold):
+        for one in np.unique(fold[place >= 0]):
             fitted = load_fold(models / name / f"fold{one}")
             set_up(fitted.precision, threads, 0)
             if fed is None:
@@ -61,7 +62,7 @@ def reasons_of(
     ensemble: Ensemble,
     models: Path,
     samples: Samples,
-    fold: np.ndarray,
+    folds: Mapping[str, np.ndarray],
     place: np.ndarray,
     features: Features,
     threads: int,
@@ -70,10 +71,11 @@ def reasons_of(
     """The ensemble's reason of each (row, label), of its members' folds that did not see the sample.
 
     Args:
-        pairs: what is explained; models, samples, fold, place, features, threads: as :func:`out_of_fold`.
+        pairs: what is explained; folds: member → its folds of the scored rows.
+        models, samples, place, features, threads: as :func:`out_of_fold`.
         progress: called with (members asked, members).
     """
-    asked = {name: out_of_fold(models, name, samples, fold, place, features, threads) for name in ensemble.members}
+    asked = {name: out_of_fold(models, name, samples, folds[name], place, features, threads) for name in ensemble.members}
     weights = {name: ensemble.weights_of(name) for name in ensemble.members}
     shape = samples.inputs.shape[1], samples.inputs.shape[2]
     return dict(zip(pairs, explain(pairs, asked, weights, shape, progress), strict=True))

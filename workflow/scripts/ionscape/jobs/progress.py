@@ -53,21 +53,21 @@ class FitProgress:
             self._add(row)
             return
         self.seconds.append(row["seconds"])
-        self.best = min(self.best, row["validation_loss"])
+        loss = row["validation_loss"]  # None without a validation part
+        self.best = self.best if loss is None else min(self.best, loss)
         left = sum(self.seconds) / len(self.seconds) * (self.epochs - row["epoch"])
         memory = f", {row['memory_mb']:.0f} MiB on the GPU" if row["memory_mb"] else ""
         logger.info(
-            "epoch %d/%d, train loss %.4f, validation loss %.4f (best %.4f), %.0f samples/s%s, %.0f s left",
+            "epoch %d/%d, train loss %.4f%s, %.0f samples/s%s, %.0f s left",
             row["epoch"],
             self.epochs,
             row["train_loss"],
-            row["validation_loss"],
-            self.best,
+            "" if loss is None else f", validation loss {loss:.4f} (best {self.best:.4f})",
             row["samples_per_second"],
             memory,
             left,
         )
-        self._add({**row, "best": self.best, "seconds_left": left})
+        self._add({**row, "best": None if loss is None else self.best, "seconds_left": left})
         self.then()
 
     def finished(self) -> None:

@@ -23,19 +23,21 @@ def training_status(results: Path) -> list[dict]:
         results: ``results/{run}``.
 
     Returns:
-        model, fold, state, starts (how often a job began its last training), host, gpu (its UUID, if any), and, as
-        far as it came: epoch, epochs, train_loss, validation_loss, best,
-        samples_per_second, ends (seconds since the epoch; expected, while it runs).
+        model, fold (``all`` of a refit), state, starts (how often a job began its last training), host, gpu (its UUID, if
+        any), and, as far as it came: epoch, epochs, train_loss, validation_loss, best, samples_per_second, ends (seconds
+        since the epoch; expected, while it runs).
 
     Raises:
         InputError: no run has been started there.
     """
     config = read_json(results / "logs" / "config.json", "config")
     rows = []
-    for model in config["models"]:
-        for fold in range(config["folds"]["count"]):
-            folder = results / "models" / model / f"fold{fold}"
-            lines = _lines(results / "logs" / "train_fold" / model / f"fold{fold}.jsonl")
+    for model, settings in config["models"].items():
+        names: list[int | str] = [*range(settings.get("folds") or config["folds"]["count"])]
+        for fold in [*names, *(["all"] * settings.get("refit", False))]:
+            folder = results / "models" / model / ("refit" if fold == "all" else f"fold{fold}")
+            log = f"refit/{model}" if fold == "all" else f"train_fold/{model}/fold{fold}"
+            lines = _lines(results / "logs" / f"{log}.jsonl")
             starts = [number for number, line in enumerate(lines) if "started" in line]
             start = lines[starts[-1]] if starts else {}
             before = [number for number, line in enumerate(lines[: starts[-1]] if starts else []) if "finished" in line]
@@ -44,7 +46,8 @@ def training_status(results: Path) -> list[dict]:
             last: dict = next((line for line in reversed(lines) if "epoch" in line), {})
             job = {name: start.get(name) for name in ("epochs", "host", "gpu")}
             row = {**job, **last, "model": model, "fold": fold, "starts": len(attempts)}
-            row["state"] = _state(folder, bool(starts), finished)
+            made = folder / ("test.parquet" if fold == "all" else "oof.parquet")
+            row["state"] = _state(made, bool(starts), finished)
             if row["state"] == "running" and lines[-1] is last:
                 row["ends"] = last["time"] + last["seconds_left"]
             elif finished:
@@ -61,12 +64,12 @@ def _lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def _state(folder: Path, started: bool, finished: bool) -> str:
-    if is_locked(folder / ".lock"):
+def _state(made: Path, started: bool, finished: bool) -> str:
+    if is_locked(made.with_name(".lock")):
         return "running"
-    if (folder / "oof.parquet").exists() and (finished or not started):
+    if made.exists() and (finished or not started):
         return "done"
-    if (folder / "checkpoint.safetensors").exists():
+    if made.with_name("checkpoint.safetensors").exists():
         return "stopped"
     return "failed" if started else "waiting"
 
@@ -79,9 +82,9 @@ def benchmarks(results: Path, models: Collection[str]) -> dict[str, list[tuple[f
     found: dict[str, list[tuple[float, float]]] = {}
     for path in sorted((results / "benchmarks").rglob("*.tsv")):
         place = path.relative_to(results / "benchmarks").with_suffix("").parts
-        if place[0] == "train_fold" and place[1] not in models:
+        if place[0] in ("train_fold", "refit") and place[1] not in models:
             continue  # of an earlier configuration
-        name = place[0] if place[0] != "train_fold" else f"train {place[1]}"
+        name = place[0] if place[0] not in ("train_fold", "refit") else f"train {place[1]}"
         with open(path, encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
                 found.setdefault(name, []).append((_measured(row.get("s")), _measured(row.get("max_rss"))))

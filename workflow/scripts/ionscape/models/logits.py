@@ -115,8 +115,11 @@ class Logits:
             model, fold, ids = (np.array(table[name].to_pylist()) for name in ("model", "fold", "sample_id"))
             return cls(model, fold, ids, facts["labels"], _values(table, facts["labels"]), list(dict.fromkeys(model)))
 
-    def out_of_fold(self, ids: list[str], fold_of: Mapping[str, int]) -> np.ndarray:
+    def out_of_fold(self, ids: list[str], folds: Mapping[str, Mapping[str, int]]) -> np.ndarray:
         """Each model's in one order: float32 [models, samples, labels].
+
+        Args:
+            folds: model → sample_id → the fold that it validates.
 
         Raises:
             InputError: a sample is missing, or its logits come from a fold that it does not validate.
@@ -125,6 +128,7 @@ class Logits:
         stacked = np.full((len(self.models), len(ids), self.values.shape[1]), np.nan, dtype=np.float32)
         for index, name in enumerate(self.models):
             rows = np.flatnonzero(self.model == name)
+            fold_of = folds[name]
             for sample, fold in zip(self.ids[rows], self.fold[rows], strict=True):
                 if fold_of.get(sample) != fold:
                     found = f"scored in fold {fold}, belongs to {fold_of.get(sample)}"
@@ -133,6 +137,11 @@ class Logits:
             if np.isnan(stacked[index]).any():
                 raise InputError(f"model {name}: some samples have no out-of-fold logits, or they are not numbers")
         return stacked
+
+    def own_folds(self) -> dict[str, dict[str, int]]:
+        """Model → sample_id → the fold that its logits come from, of out-of-fold logits."""
+        rows = {name: self.model == name for name in self.models}
+        return {name: dict(zip(self.ids[of].tolist(), self.fold[of].tolist(), strict=True)) for name, of in rows.items()}
 
     def by_fold(self, name: str) -> list[tuple[list[str], np.ndarray]]:
         """Of a model, each fold's sample_ids and float32 [samples, labels]; nothing without samples."""

@@ -21,13 +21,15 @@ class Answered:
     """The scored samples, as their pages show them.
 
     Attributes:
-        ids, fold, side: of each; labels: names; ensemble: whose answers they are.
+        ids, side: of each; fold: of the run's folds; labels: names; ensemble: whose answers they are.
+        folds_of: member → the fold of its own that each sample validates, int [n].
         truth, probabilities: [n, labels]; per_model: probabilities [members, n, labels].
         axis, limits: of the images.
     """
 
     ids: list[str]
     fold: np.ndarray
+    folds_of: dict[str, np.ndarray]
     side: np.ndarray
     labels: list[str]
     ensemble: Ensemble
@@ -45,16 +47,18 @@ class Answered:
             samples … oof: paths of a run's files; images: of one shard of its images, which knows the x axis.
 
         Raises:
-            InputError: a sample is missing, or its logits come from a fold that it does not validate.
+            InputError: a sample of a model is missing.
         """
         table, of, blend = SampleTable.read(samples), Folds.read(folds), Ensemble.read(ensemble)
         answers, logits, about = LogitTable.read(nested), Logits.read(oof), read_metadata(images, "images")
         rows, truth, probabilities = nested_answers(table, answers)
         chosen = [logits.models.index(name) for name in blend.members]
-        per_model = probabilities_of(logits.out_of_fold(answers.ids, of.of))[chosen]
+        own = logits.own_folds()
+        per_model = probabilities_of(logits.out_of_fold(answers.ids, own))[chosen]
         return cls(
             ids=answers.ids,
             fold=of.of_rows(answers.ids),
+            folds_of={name: np.array([own[name][sample] for sample in answers.ids]) for name in blend.members},
             side=table.side[rows],
             labels=table.labels,
             ensemble=blend,

@@ -18,12 +18,14 @@ class Row:
     Attributes:
         name: as it is shown; family: of a model, else empty.
         member: whether a model is in the ensemble; None for other rows.
+        learnt: how many runs a fit learns from, or from … to over the members; empty in an earlier version's metrics.
         score: out-of-fold; held_out: log loss on each held-out split, None where it was not scored there.
     """
 
     name: str
     family: str
     member: bool | None
+    learnt: str
     score: Score
     held_out: list[float | None]
 
@@ -37,14 +39,19 @@ def leaderboard_rows(metrics: RunMetrics, ensemble: Ensemble, families: dict[str
     """Both ensembles, every model, best first, and the constant baseline. ``families``: model → its family."""
     splits = metrics.held_out.values()
     with_all = [split.ensemble.log_loss for split in splits]
+    learnt = metrics.learnt_from
+    ends = sorted({learnt[name] for name in ensemble.members if name in learnt})
+    of_all = "–".join(str(end) for end in dict.fromkeys(ends[:1] + ends[-1:]))
     rows = [
-        Row("ensemble (nested)", "", None, metrics.ensemble_nested, [*with_all]),
-        Row("ensemble (optimistic)", "", None, metrics.ensemble, [*with_all]),
+        Row("ensemble (nested)", "", None, of_all, metrics.ensemble_nested, [*with_all]),
+        Row("ensemble (optimistic)", "", None, of_all, metrics.ensemble, [*with_all]),
     ]
     for name, score in sorted(metrics.models.items(), key=lambda item: item[1].log_loss):
         held_out = [split.models[name].log_loss for split in splits]
-        rows.append(Row(name, families.get(name, ""), name in ensemble.members, score, [*held_out]))
-    return [*rows, Row("constant frequencies", "", None, metrics.baseline, [None] * len(splits))]
+        own = str(learnt.get(name, ""))
+        rows.append(Row(name, families.get(name, ""), name in ensemble.members, own, score, [*held_out]))
+    of_baseline = str(metrics.baseline_from or "")
+    return [*rows, Row("constant frequencies", "", None, of_baseline, metrics.baseline, [None] * len(splits))]
 
 
 def _methods(metrics: RunMetrics) -> list[tuple[str, float]]:
@@ -57,19 +64,22 @@ def leaderboard_text(metrics: RunMetrics, ensemble: Ensemble, submission: str) -
     base = metrics.baseline.log_loss
     rows = leaderboard_rows(metrics, ensemble, {})
     width = max(len(row.marked) for row in rows)
-    header = f"{'model':<{width}}  log loss  95 % interval  of constant  folds (min–max)  avg. precision  ROC AUC"
+    header = (
+        f"{'model':<{width}}  log loss  95 % interval  of constant  folds (min–max)  avg. precision  ROC AUC  learnt from"
+    )
     lines = [header, "-" * len(header)]
     for row in rows:
         score, folds, (low, high) = row.score, row.score.log_loss_by_fold, row.score.log_loss_interval
         lines.append(
             f"{row.marked:<{width}}  {score.log_loss:8.4f}  {low:.4f}–{high:.4f}  {score.log_loss / base:11.2f}  "
-            f"{min(folds):.4f}–{max(folds):.4f}    {_padded(score.average_precision)}          {_padded(score.roc_auc)}"
+            f"{min(folds):.4f}–{max(folds):.4f}    {_padded(score.average_precision)}          {_padded(score.roc_auc)}  "
+            f"{row.learnt:>11}".rstrip()
         )
     lines += [
         "",
         f"Out-of-fold on {metrics.samples} samples; intervals: bootstrap over samples. Ensemble: {ensemble.method}"
         " (* member). Nested: chosen and",
-        "fitted on the other folds; the optimistic row on the labels that it is scored on.",
+        "fitted on the other folds; the optimistic row on the labels that it is scored on. Learnt from: runs, of one fit.",
         "Nested by method: " + ", ".join(f"{name} {loss:.4f}" for name, loss in _methods(metrics)),
     ]
     for family, gain in metrics.families.items():
@@ -102,7 +112,7 @@ def leaderboard_page(metrics: RunMetrics, ensemble: Ensemble, families: dict[str
     rows = leaderboard_rows(metrics, ensemble, families)
     labels, base = list(metrics.baseline.labels), metrics.baseline.log_loss
     header = ["model", "family", "in ensemble", "log loss", "from", "to", "of constant", "best fold", "worst fold"]
-    header += ["avg. precision", "ROC AUC", *(f"held out: {split}" for split in metrics.held_out)]
+    header += ["avg. precision", "ROC AUC", "learnt from", *(f"held out: {split}" for split in metrics.held_out)]
     by_label = [[row.name, *(number(row.score.labels[label].log_loss) for label in labels)] for row in rows]
     methods = [[name, number(loss)] for name, loss in _methods(metrics)]
     near, others = metrics.replicates.near_identical, metrics.replicates.others
@@ -135,7 +145,7 @@ def _cells(row: Row, base: float) -> list[str]:
     numbers = [score.log_loss, *score.log_loss_interval, score.log_loss / base]
     ranks = [min(score.log_loss_by_fold), max(score.log_loss_by_fold), score.average_precision, score.roc_auc]
     member = {None: "", True: "yes", False: "no"}[row.member]
-    return [row.name, row.family, member, *map(number, [*numbers, *ranks, *row.held_out])]
+    return [row.name, row.family, member, *map(number, [*numbers, *ranks]), row.learnt, *map(number, row.held_out)]
 
 
 def _gains(metrics: RunMetrics) -> str:
@@ -164,18 +174,19 @@ def results_table(runs: list[tuple[RunMetrics, Ensemble]]) -> str:
     constant = metrics.baseline.log_loss
     nested, _, *others = leaderboard_rows(metrics, ensemble, {})
 
-    def row(name: str, score: Score) -> str:
+    def row(name: str, score: Score, learnt: str) -> str:
         low, high = score.log_loss_interval
         return (
             f"| {name} | {score.log_loss:.4f} | {low:.4f} – {high:.4f} | {score.log_loss / constant:.2f} "
-            f"| {' | '.join('–' if rank is None else f'{rank:.3f}' for rank in (score.average_precision, score.roc_auc))} |"
+            f"| {' | '.join('–' if rank is None else f'{rank:.3f}' for rank in (score.average_precision, score.roc_auc))} "
+            f"| {learnt} |"
         )
 
     own = metrics.methods_nested["select"]
-    lines = ["| | log loss | 95 % interval | of constant | avg. precision | ROC AUC |", "|---|---|---|---|---|---|"]
-    lines.append(row("**ensemble, nested**", nested.score))
-    lines.append(f"| the method's own ensemble, nested | {own:.4f} | | {own / constant:.2f} | | |")
-    lines += [row(other.marked.replace("*", "\\*"), other.score) for other in others]
+    lines = ["| | log loss | 95 % interval | of constant | avg. precision | ROC AUC | runs learnt from |"]
+    lines += ["|---|---|---|---|---|---|---|", row("**ensemble, nested**", nested.score, nested.learnt)]
+    lines.append(f"| the method's own ensemble, nested | {own:.4f} | | {own / constant:.2f} | | | {nested.learnt} |")
+    lines += [row(other.marked.replace("*", "\\*"), other.score, other.learnt) for other in others]
     gains = [f"{name} {gain.gain:+.4f}" for name, gain in metrics.families.items()]
     lines += ["", f"Ensemble: `{ensemble.method}`. What each family adds to it: {', '.join(gains)}."]
     if len(runs) > 1:

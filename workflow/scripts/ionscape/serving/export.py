@@ -31,9 +31,14 @@ class Exported:
     manifest: Manifest
     ensemble: Ensemble
 
-    def model(self, name: str, fold: int) -> Path:
-        """The folder of a member's fold."""
-        return self.folder / "models" / name / f"fold{fold}"
+    def model(self, name: str, fit: int | str) -> Path:
+        """The folder of a member's fit."""
+        return self.folder / "models" / folder_of(name, fit)
+
+
+def folder_of(name: str, fit: int | str) -> Path:
+    """Where a model's fold, or its ``refit``, is among the models."""
+    return Path(name) / (fit if isinstance(fit, str) else f"fold{fit}")
 
 
 def export_ensemble(
@@ -50,13 +55,14 @@ def export_ensemble(
         models: ``results/{run}/models``; manifest: but for its ``files``, which are listed here; card: text of README.md.
         progress: called with (files written, files).
     """
-    copied = [(name, fold, file) for name, folds in manifest.members.items() for fold in folds for file in MODEL_FILES]
+    folders = [folder_of(name, fit) for name, fits in manifest.members.items() for fit in fits]
+    copied = [folder / file for folder in folders for file in MODEL_FILES]
     digests = {}
     with atomic_folder(target) as folder:
-        for done, (name, fold, file) in enumerate(copied, start=1):
-            place = Path("models") / name / f"fold{fold}" / file
+        for done, file in enumerate(copied, start=1):
+            place = Path("models") / file
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(models / name / f"fold{fold}" / file, folder / place)
+            shutil.copyfile(models / file, folder / place)
             digests[place.as_posix()] = sha256(folder / place)
             progress(done, len(copied))
         ensemble.write(folder / "ensemble.json")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -15,6 +15,7 @@ from ..files.artifact import write_json
 from ..models.family import families
 
 Text = Annotated[str, Field(min_length=1)]
+Fold = Annotated[int, Field(ge=0, le=1000)]
 
 
 class RunColumns(Settings):
@@ -42,7 +43,7 @@ class Manifest(Settings):
     Attributes:
         run: its name. labels, columns (of a run's file), grid, side, features: as the configuration had them.
         known: side flag → fact → its range over the training runs (:mod:`.applicability`); trained_on: how many these are.
-        members: model → its folds; files: path → SHA-256.
+        members: model → its fits: folds, or ``refit``; files: path → SHA-256.
     """
 
     run: str
@@ -54,7 +55,7 @@ class Manifest(Settings):
     known: Annotated[dict[str, dict[str, Range]], Field(min_length=1)]
     trained_on: int
     members: Annotated[
-        dict[Name, Annotated[list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=1, max_length=1000)]],
+        dict[Name, Annotated[list[Fold | Literal["refit"]], Field(min_length=1, max_length=1000)]],
         Field(min_length=1, max_length=10_000),
     ]
     files: Annotated[dict[str, str], Field(max_length=100_000)] = Field({})

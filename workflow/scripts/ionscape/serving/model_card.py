@@ -1,5 +1,7 @@
 """The model card that travels with an exported ensemble (Mitchell et al. 2019: intended use, data, numbers, limits)."""
 
+from collections import Counter
+
 from ..config.model_settings import ModelSettings
 from ..evaluation.ensemble import Ensemble
 from ..evaluation.run_metrics import LabelScore, RunMetrics
@@ -8,7 +10,7 @@ from .manifest import Manifest
 
 CARD = """# {run}: which compound families are in a sample
 
-An ensemble of {models} models × {folds} folds that answers for a raw {axis_kind} run with a probability for each of
+An ensemble of {models} models, {fits}, that answers for a raw {axis_kind} run with a probability for each of
 {labels} labels: {label_names}.
 
 ```sh
@@ -73,7 +75,7 @@ def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, mode
     return CARD.format(
         run=manifest.run,
         models=len(ensemble.members),
-        folds=max(len(folds) for folds in manifest.members.values()),
+        fits=_fits(manifest),
         axis_kind="EGA-MS or GC-MS",
         labels=len(manifest.labels),
         label_names=", ".join(map(plain, manifest.labels)),
@@ -97,6 +99,16 @@ def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, mode
         members="\n".join(_member(name, model, ensemble.weights_of(name)) for name, model in models.items()),
         weights="\n".join(sorted(sources)),
     )
+
+
+def _fits(manifest: Manifest) -> str:
+    """``5 folds each``, or ``3 of 5 folds each, 1 fitted on all training runs``."""
+    folds = Counter(len(fits) for fits in manifest.members.values() if "refit" not in fits)
+    refits = len(manifest.members) - sum(folds.values())
+    if len(folds) == 1 and not refits:
+        return f"{next(iter(folds))} folds each"
+    parts = [f"{models} of {count} folds each" for count, models in sorted(folds.items())]
+    return ", ".join([*parts, *([f"{refits} fitted on all training runs"] if refits else [])])
 
 
 def _replicates(metrics: RunMetrics) -> str:

@@ -32,7 +32,7 @@ def predictions_csv(answers: Answers) -> str:
 
 
 def pages_of(exported: Exported, answers: Answers, threads: int, rows: np.ndarray) -> list[SamplePage]:
-    """The pages of some runs; the evidence is of the first fold's models, the others' is much alike.
+    """The pages of some runs; the evidence is of each member's first fit, the others' is much alike.
 
     Args:
         threads: of the networks; rows: of runs that were answered for.
@@ -43,12 +43,12 @@ def pages_of(exported: Exported, answers: Answers, threads: int, rows: np.ndarra
     place = np.full(len(read.runs), -1)
     place[rows] = np.arange(len(rows))
 
-    def first_fold(name: str) -> Folds:
-        folds = fitted_members(exported, read, rows, name, threads)
-        return lambda: ((fitted, samples, place) for fitted, samples in islice(folds, 1))
+    def first_fit(name: str) -> Folds:
+        fits = fitted_members(exported, read, rows, name, threads)
+        return lambda: ((fitted, samples, place) for fitted, samples in islice(fits, 1))
 
     weights = {name: exported.ensemble.weights_of(name) for name in answers.members}
-    members = {name: first_fold(name) for name in answers.members}
+    members = {name: first_fit(name) for name in answers.members}
     reasons = explain(pairs, members, weights, read.images.shape[1:], lambda done, total: None)
     of_row: dict[int, list] = {}
     for (row, label), reason in zip(pairs, reasons, strict=True):
@@ -56,7 +56,7 @@ def pages_of(exported: Exported, answers: Answers, threads: int, rows: np.ndarra
     return [
         SamplePage(
             sample=read.runs[row].sample_id,
-            source=f"{read.runs[row].file}. The evidence is of the first fold's models.",
+            source=f"{read.runs[row].file}. The evidence is of each model's first fit.",
             notes=[f"Unlike the training data, or not known: {phrase}." for phrase in read.warnings[row]],
             labels=answers.labels,
             probabilities=answers.probabilities[row],

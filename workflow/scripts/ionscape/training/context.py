@@ -25,6 +25,7 @@ class FitContext:
         progress: called with a row of the family's history: of an epoch, or of a label (:meth:`fitted`).
         checkpoint: the file that a family with epochs keeps its state in and goes on from; None keeps none.
         stopping: asked between steps why to stop; None goes on.
+        last_epoch: after which a fit without a validation part ends, the schedule being that of all epochs; None: the last.
     """
 
     labels: list[str]
@@ -32,6 +33,7 @@ class FitContext:
     progress: Callable[[dict], None] = _silent
     checkpoint: Path | None = None
     stopping: Callable[[], str | None] = _goes_on
+    last_epoch: int | None = None
 
     def fitted(self, done: int) -> None:
         """So many labels are fitted, of a family that fits one after the other. Raises Interrupted if it is to stop."""

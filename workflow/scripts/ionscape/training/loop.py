@@ -25,8 +25,10 @@ from .step import Step
 logger = logging.getLogger("ionscape")
 
 
-def validation_loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Binary cross-entropy, the mean over samples and labels (float64)."""
+def validation_loss(logits: np.ndarray, labels: np.ndarray) -> float | None:
+    """Binary cross-entropy, the mean over samples and labels (float64); None without samples."""
+    if len(labels) == 0:
+        return None
     z, y = torch.from_numpy(logits).double(), torch.from_numpy(labels).double()
     return float(F.binary_cross_entropy_with_logits(z, y))
 
@@ -58,8 +60,8 @@ class State:
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
         self.history.append(row)
         loss = row["validation_loss"]
-        if loss < self.best or (select == "last" and math.isfinite(loss)):
-            self.best, self.best_epoch, self.best_logits = loss, self.epoch, logits
+        if loss is None or loss < self.best or (select == "last" and math.isfinite(loss)):
+            self.best, self.best_epoch, self.best_logits = math.inf if loss is None else loss, self.epoch, logits
             self.best_weights = {name: value.clone() for name, value in weights.items()}
 
     def state_dict(self) -> tuple[dict[str, torch.Tensor], dict]:
@@ -69,7 +71,7 @@ class State:
         if self.best_logits is not None:
             tensors["best_logits"] = torch.from_numpy(self.best_logits)
         facts = {name: getattr(self, name) for name in ("epoch", "step", "seconds", "history", "best_epoch")}
-        return tensors, facts | {"best": self.best if self.best_weights else None}
+        return tensors, facts | {"best": self.best if math.isfinite(self.best) else None}
 
     @classmethod
     def of(cls, tensors: dict[str, torch.Tensor], facts: dict, where: torch.device) -> "State":
@@ -98,13 +100,14 @@ def train(
     Args:
         network: on the device of ``batches``.
         validation: the fold's samples; they choose the epoch (ties keep the earlier) and nothing else. With ``average``
-            it is the moving average of the weights that is scored and kept.
+            it is the moving average of the weights that is scored and kept. Without any, the last epoch is kept.
         validated: given the training's CUDA graphs, or None, what gives the network's logits for ``validation`` as often as
             it is called, float32 [n, labels]; :class:`.prediction.Validation`.
         precision: ``fp32``, ``bf16`` or ``reference``.
         context: its ``progress`` is called after each epoch with its row of the history: epoch from 1, rate at the
             epoch's end, train_loss, validation_loss, what :func:`_costs` says, recomputed; its ``stopping`` is asked after
-            each step: once it gives a reason, the state is saved and the training ends.
+            each step: once it gives a reason, the state is saved and the training ends. ``last_epoch`` counts where there
+            is no validation.
         checkpoint: where the training goes on, if it has one, and keeps what it has after each epoch.
         recompute: the network recomputes activations (recorded in the history).
 
@@ -120,7 +123,8 @@ def train(
         batches.load_state_dict(tensors)
         state = State.of(tensors, facts, batches.where)
         logger.info("going on from the checkpoint: %d epochs and %d steps are done", state.epoch, state.step)
-    while state.epoch < settings.epochs:
+    epochs = settings.epochs if len(validation) else context.last_epoch or settings.epochs
+    while state.epoch < epochs:
         started = time.monotonic() - state.seconds
         rate = _epoch(step, batches, state, settings, context.stopping, checkpoint, started)
         train_loss = float(step.total) / len(batches)  # waits for the device

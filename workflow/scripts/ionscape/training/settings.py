@@ -81,7 +81,8 @@ class NetworkSettings(Seeded):
 
     def problems(self, sections: Sections) -> list[str]:
         """Ranges that descend, and a warm-up longer than the training."""
-        found = [*descending("mixup_range", self.mixup_range), *descending("background", self.background)]
+        found = [*super().problems(sections), *descending("mixup_range", self.mixup_range)]
+        found += descending("background", self.background)
         if self.warmup_epochs > self.epochs:
             found.append(f"warmup_epochs: {self.warmup_epochs} exceeds epochs = {self.epochs}")
         return found
