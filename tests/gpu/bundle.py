@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -60,8 +61,8 @@ def reachable(data: Path) -> dict:
 
 def on_cpu(config: Config) -> list[tuple[str, int]]:
     """Models and folds that want no GPU: their logits are made beforehand."""
-    names = [name for name, model in config.models.items() if not families()[model.family].gpu]
-    return [(name, fold) for name in names for fold in range(config.folds.count)]
+    models: Any = {name: model for name, model in config.models.items() if not families()[model.family].gpu}
+    return [(name, fold) for name, model in models.items() for fold in range(model.folds or config.folds.count)]
 
 
 def made(config: dict, folder: Path) -> Path:
@@ -81,7 +82,8 @@ def copied(run: Path, target: Path) -> None:
     models = {name: model["family"] for name, model in json.loads((run / "logs/config.json").read_text())["models"].items()}
     wanted = [name for name, family in models.items() if not families()[family].gpu]
     logits = [path.relative_to(run) for name in wanted for path in run.glob(f"models/{name}/fold*/*.parquet")]
-    for name in (*map(Path, NEEDED), *(path for path in logits if path.stem in ("oof", "test"))):
+    finer = [path.relative_to(run) for path in run.glob("folds-*.parquet")]
+    for name in (*map(Path, NEEDED), *finer, *(path for path in logits if path.stem in ("oof", "test"))):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(run / name, target / name)
 

@@ -9,7 +9,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 from figures import Note, Options, machine
 
 from ionscape.config.sections import Ensemble as EnsembleSettings
@@ -42,12 +41,14 @@ class Run:
         self.settings = {name: settings_of({"settings": model}) for name, model in self.config["models"].items()}
         self.table = SampleTable.read(folder / "samples.parquet")
         self.folds = Folds.read(folder / "folds.parquet")
-        self.count = self.config["folds"]["count"]
+        finer = [Folds.read(path) for path in folder.glob("folds-*.parquet")]
+        by_count = {one.count: one for one in (self.folds, *finer)}
+        self.folds_of = {name: by_count[model.folds or self.folds.count] for name, model in self.settings.items()}
 
-    def jobs(self, gpu: bool) -> list[tuple[str, int]]:
-        """Models and folds that want a GPU, or that want none."""
-        wanting = [name for name, model in self.settings.items() if bool(families()[model.family].gpu) == gpu]
-        return [(name, fold) for name in wanting for fold in range(self.count)]
+    def jobs(self) -> list[tuple[str, int]]:
+        """Models and folds that want a GPU."""
+        wanting = [name for name, model in self.settings.items() if families()[model.family].gpu]
+        return [(name, fold) for name in wanting for fold in range(self.folds_of[name].count)]
 
     def samples(self, normalization: str) -> Samples:
         """All samples, their images normalized."""
@@ -72,7 +73,7 @@ def trained(folder: Path, model: str, fold: int, to: Path) -> float:
     started, run = time.monotonic(), run_of(folder)
     settings = run.settings[model]
     samples = samples_of(folder, settings.input_normalization)
-    result = train_fold(samples, run.table.predicted, run.folds, fold, settings, FitContext(run.table.labels))
+    result = train_fold(samples, run.table.predicted, run.folds_of[model], fold, settings, FitContext(run.table.labels))
     save_fold(result, to / model / f"fold{fold}", model, fold, {})
     return time.monotonic() - started
 
@@ -83,8 +84,9 @@ def collected(run: Run, to: Path, options: Options) -> Logits:
     for name, model in run.settings.items():
         root = to if families()[model.family].gpu else run.folder / "models"
         for kind, tables in parts.items():
-            there = [path for fold in range(run.count) if (path := root / name / f"fold{fold}/{kind}.parquet").exists()]
-            if len(there) == run.count:
+            paths = [root / name / f"fold{fold}/{kind}.parquet" for fold in range(run.folds_of[name].count)]
+            there = [path for path in paths if path.exists()]
+            if len(there) == len(paths):
                 tables += [LogitTable.read(path) for path in there]
     for kind, tables in parts.items():
         Logits.collected(tables).write(options.out / f"good-{kind}.parquet")
@@ -96,7 +98,7 @@ def losses(run: Run, oof: Logits) -> dict[str, float]:
     fold_of = {sample: fold for sample, fold in run.folds.of.items() if fold >= 0}
     rows = [row for row, sample in enumerate(run.table.ids) if sample in fold_of]
     ids, truth = [run.table.ids[row] for row in rows], run.table.truth[rows]
-    stacked = probabilities_of(oof.out_of_fold(ids, fold_of))
+    stacked = probabilities_of(oof.out_of_fold(ids, oof.own_folds()))
     return {name: round(log_loss(truth, one), 5) for name, one in zip(oof.models, stacked, strict=True)}
 
 
@@ -104,12 +106,12 @@ def train(note: Note, options: Options) -> None:
     """Every fold of the models that want a GPU, several at once."""
     folder = options.bundle / "run"
     run = Run(folder)
-    jobs = run.jobs(gpu=True)
+    jobs = run.jobs()
     workers = 1 if options.small else min(AT_ONCE, os.cpu_count() or 1)
     seconds: dict[str, list[float]] = {}
     started = time.monotonic()
-    learnt = [len(run.folds.split(run.table.ids, fold)[0]) for fold in range(run.count)]
-    note(trainings=len(jobs), at_once=workers, runs_to_learn_from=round(float(np.mean(learnt))))
+    learnt = {name: folds.learnt_from() for name, folds in run.folds_of.items()}
+    note(trainings=len(jobs), at_once=workers, learnt_from=learnt)
     spawned = multiprocessing.get_context("spawn")  # CUDA bears no fork
     with tempfile.TemporaryDirectory() as place, ProcessPoolExecutor(workers, spawned) as pool:
         to = Path(place)
@@ -118,7 +120,7 @@ def train(note: Note, options: Options) -> None:
             model = running[done]
             seconds.setdefault(model, []).append(round(done.result(), 2))
             note(seconds=seconds, done=sum(map(len, seconds.values())), elapsed=round(time.monotonic() - started, 1))
-            if len(seconds[model]) == run.count:
+            if len(seconds[model]) == run.folds_of[model].count:
                 note(log_loss=losses(run, collected(run, to, options)))
 
 
@@ -130,7 +132,7 @@ def board(note: Note, options: Options) -> None:
     settings = EnsembleSettings(**run.config["ensemble"])
     kinds = {name: model.family for name, model in run.settings.items() if name in oof.models}
     settings = settings.model_copy(update={"without": [name for name in settings.without if name in oof.models]})
-    summary = summarize(run.table, run.folds, replicates, oof, test, kinds, settings)
+    summary = summarize(run.table, run.folds, run.folds_of, replicates, oof, test, kinds, settings)
     text = leaderboard_text(summary.metrics, summary.ensemble, "none")
     write_text(options.out / "good-leaderboard.txt", text)
     nested = summary.metrics.ensemble_nested
