@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from figures import Note, Options, machine
 
 from ionscape.config.sections import Ensemble as EnsembleSettings
@@ -16,10 +17,12 @@ from ionscape.data.samples import Samples, SampleTable
 from ionscape.evaluation.cross_validation import save_fold, train_fold
 from ionscape.evaluation.folds import Folds
 from ionscape.evaluation.metrics import log_loss
+from ionscape.evaluation.novelty import Similarity, known_of
 from ionscape.evaluation.replicates import Replicates
-from ionscape.evaluation.summary import summarize
+from ionscape.evaluation.summary import Fits, summarize
 from ionscape.files.atomic import write_text
 from ionscape.images.normalization import normalize
+from ionscape.images.similarity import fingerprints
 from ionscape.images.store import load_images
 from ionscape.models.family import families
 from ionscape.models.inputs import with_inputs
@@ -54,6 +57,14 @@ class Run:
         """All samples, their images normalized."""
         ids, images, _ = load_images(self.folder / "images/none.parquet")
         return with_inputs(self.table, ids, normalize(images, normalization))
+
+    def similarity(self) -> Similarity:
+        """How near each sample is to what the fits learnt from."""
+        prints = fingerprints(self.samples("none").inputs)
+        known = np.array([sample in self.folds.of for sample in self.table.ids])
+        counted = {folds.count: folds for folds in (self.folds, *self.folds_of.values())}
+        others = np.flatnonzero(self.table.predicted & ~known)
+        return Similarity.of(known_of(counted, prints[known]), [self.table.ids[row] for row in others], prints[others])
 
 
 @cache
@@ -130,9 +141,9 @@ def board(note: Note, options: Options) -> None:
     oof, test = (Logits.read(options.out / f"good-{kind}.parquet") for kind in ("oof", "test"))
     replicates = Replicates.read(run.folder / "replicates.parquet")
     settings = EnsembleSettings(**run.config["ensemble"])
-    kinds = {name: model.family for name, model in run.settings.items() if name in oof.models}
+    fits = {name: Fits(run.settings[name].family, run.folds_of[name], refit=False) for name in oof.models}
     settings = settings.model_copy(update={"without": [name for name in settings.without if name in oof.models]})
-    summary = summarize(run.table, run.folds, run.folds_of, replicates, oof, test, kinds, settings)
+    summary = summarize(run.table, run.folds, fits, replicates, run.similarity(), oof, test, settings)
     text = leaderboard_text(summary.metrics, summary.ensemble, "none")
     write_text(options.out / "good-leaderboard.txt", text)
     nested = summary.metrics.ensemble_nested

@@ -12,7 +12,9 @@ from attempts import Outcome
 from ionscape.config.grid import Grid
 from ionscape.errors import InputError
 from ionscape.evaluation.ensemble import Ensemble
+from ionscape.evaluation.novelty import Known
 from ionscape.files.artifact import read_json, read_table, write_json, write_table
+from ionscape.images.similarity import BANDS
 from ionscape.images.store import image_schema, load_images, write_images
 from ionscape.models.registry import load_fold
 from ionscape.models.saved import save_model
@@ -54,7 +56,9 @@ def _load_model(path: Path):
 def _load_export(path: Path):
     folder = next(parent for parent in path.parents if parent.name == "export")
     exported = open_export(folder)
-    return exported.manifest, exported.ensemble, _load_model(exported.model("kernel", 0) / "model.json")
+    assert exported.known is not None
+    known = exported.known.ids, exported.known.prints.tolist()
+    return exported.manifest, exported.ensemble, known, _load_model(exported.model("kernel", 0) / "model.json")
 
 
 def artefacts(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
@@ -62,6 +66,7 @@ def artefacts(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     rng = np.random.default_rng(0)
     ids = [f"S{n}" for n in range(70)]
     tables = {"samples": "path", "folds": "fold", "features": "total", "logits": "basalt", "history": "epoch"}
+    tables |= {"known": "folds-5", "similarity": "refit"}
     found: dict[str, tuple[Path, Callable[[Path], object]]] = {}
     for kind, column in tables.items():
         table = pa.table({"sample_id": ids, column: rng.random(70)})
@@ -105,9 +110,13 @@ def artefacts(folder: Path) -> dict[str, tuple[Path, Callable[[Path], object]]]:
     )
     ones = dict.fromkeys(LABELS, 1.0)
     ensemble = Ensemble(method="weigh", members=["kernel"], weights={"kernel": ones}, bias=ones, clip=1e-4)
-    export_ensemble(folder / "models", ensemble, manifest, "# Card", export, lambda done, total: None)
+    prints = np.random.default_rng(0).random((5, 64 * BANDS), dtype=np.float32)
+    Known([f"S{row}" for row in range(5)], prints, {1: np.zeros(5, np.int32)}).write(folder / "learnt.parquet")
+    copied = folder / "models", folder / "learnt.parquet"
+    export_ensemble(*copied, ensemble, manifest, "# Card", export, lambda done, total: None)
     found["export"] = export / "model.json", _load_export
     found["export's ensemble"] = export / "ensemble.json", _load_export
+    found["export's known runs"] = export / "known.parquet", _load_export
     found["export's weights"] = export / "models/kernel/fold0/weights.safetensors", _load_export
     return found
 

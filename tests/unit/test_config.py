@@ -83,7 +83,7 @@ def test_defaults_are_the_constants_of_method():
     assert config["dataset"]["axis"] == {"column": None, "limits": None}  # time is only a proxy: each run's own range
     assert (config["folds"]["count"], config["folds"]["seed"]) == (5, 42)
     fixed = {"clip": 1e-4, "shrinkages": 20, "shrinkage_range": [1e-5, 1e-1]}
-    assert config["ensemble"] == {"without": [], "method": "auto", "ridge": 0.003, **fixed}
+    assert config["ensemble"] == {"without": [], "method": "auto", "ridge": 0.003, "novelty_ridge": 0.01, **fixed}
     assert (model["background"], model["average"], model["select"]) == (None, 0, "best_epoch")
     assert (model["epochs"], model["warmup_epochs"], model["batch_size"]) == (20, 2, 8)
     assert (model["rate"], model["weight_decay"], model["clip_gradient"]) == (1e-4, 0.01, 64)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from test_blends import SETTINGS
+from test_blends import SETTINGS, candidates
 from test_ensemble import SHRINKAGES, case
 
-from ionscape.evaluation.diagnostics import calibration, correlations, family_gains, suspects
+from ionscape.evaluation.diagnostics import by_similarity, calibration, correlations, family_gains, suspects
 from ionscape.evaluation.run_metrics import Correlations
 from support.settings import changed
 
@@ -32,9 +32,7 @@ def test_a_family_that_only_disturbs_gains_less_than_one_that_knows():
     rng = np.random.default_rng(0)
     noise = rng.uniform(0.3, 0.7, probabilities[:1].shape)
     gains = family_gains(
-        labels,
-        np.concatenate([probabilities, noise]),
-        np.arange(120) % 3,
+        candidates(labels, np.concatenate([probabilities, noise]), np.arange(120) % 3),
         ["image", "image", "table"],
         changed(SETTINGS, method="weigh"),
         SHRINKAGES,
@@ -47,7 +45,18 @@ def test_a_family_that_only_disturbs_gains_less_than_one_that_knows():
 
 def test_one_family_has_nothing_to_be_left_out_of():
     labels, probabilities = case(1, models=2)
-    assert family_gains(labels, probabilities, np.arange(40) % 2, ["image"] * 2, SETTINGS, SHRINKAGES) == {}
+    assert family_gains(candidates(labels, probabilities, np.arange(40) % 2), ["image"] * 2, SETTINGS, SHRINKAGES) == {}
+
+
+def test_losses_by_similarity_by_hand():
+    labels = np.zeros((40, 1), np.float32)
+    similarity = np.linspace(0.5, 0.9, 40)[::-1]
+    nested = np.where(similarity[:, None] > 0.7, 0.1, 0.5)
+    far, near = by_similarity(labels, nested, similarity)
+    assert (far.samples, near.samples) == (20, 20)
+    assert (far.log_loss, near.log_loss) == (pytest.approx(-np.log(0.5)), pytest.approx(-np.log(0.9)))
+    assert far.similarity == pytest.approx(similarity[20:].mean())
+    assert len(by_similarity(labels[:30], nested[:30], similarity[:30])) == 1
 
 
 def test_calibration_by_hand():

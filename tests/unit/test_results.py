@@ -13,9 +13,10 @@ from ionscape.config.sections import Ensemble as EnsembleSettings
 from ionscape.errors import InputError
 from ionscape.evaluation.blending import METHODS
 from ionscape.evaluation.folds import ALWAYS, Folds
+from ionscape.evaluation.novelty import Similarity
 from ionscape.evaluation.replicates import Replicates
 from ionscape.evaluation.run_metrics import Part
-from ionscape.evaluation.summary import average_test, summarize
+from ionscape.evaluation.summary import Fits, average_test, summarize
 from ionscape.models.logits import Logits, LogitTable
 from ionscape.report.leaderboard import leaderboard_text
 from support.samples import sample_table
@@ -44,7 +45,7 @@ class Study:
             submission_labels=LABELS[::-1],
         )
         self.folds = Folds({sample: n % 3 for n, sample in enumerate(self.train)} | {"V": ALWAYS})
-        self.folds_of = dict.fromkeys(MODELS, self.folds)
+        self.folds_of, self.refitted = dict.fromkeys(MODELS, self.folds), []
         self.similarity = np.where(np.arange(24) < 6, 0.999, 0.3)
         self.test_logits = (rng.standard_normal((3, 3, len(tests), 2)) * 9).astype(np.float32)  # model, fold, sample
         oof, test = [], []
@@ -59,8 +60,16 @@ class Study:
 
     def summarize(self, **settings):
         similar = Replicates(self.train, self.train, self.similarity)
-        used = changed(SETTINGS, **settings)
-        return summarize(self.samples, self.folds, self.folds_of, similar, self.oof, self.test, FAMILIES, used)
+        used, fits = changed(SETTINGS, **settings), self.fits()
+        return summarize(self.samples, self.folds, fits, similar, self.nearness(), self.oof, self.test, used)
+
+    def fits(self):
+        return {name: Fits(FAMILIES[name], folds, name in self.refitted) for name, folds in self.folds_of.items()}
+
+    def nearness(self):
+        ids = [*self.train, "X1", "X2"]
+        by = {name: np.append(self.similarity, [0.5, 0.6]) for name in ("folds-3", "folds-6")}
+        return Similarity(ids, ids, by | {"refit": np.append(np.full(24, np.nan), [0.7, 0.8])})
 
 
 def of_each(study):
@@ -112,9 +121,12 @@ def test_ensemble_json_says_how_to_answer_for_new_samples(study, method):
         for label in LABELS:
             z = described["bias"][label]
             for name, weights in described["weights"].items():
+                own = (described["novelty"] or {}).get(name)
+                s = (np.log(1 - (0.5, 0.6)[place] + 0.001) - own["centre"]) / own["scale"] if own else 0
+                weight = weights[label] + (own["slope"][label] * min(max(s, own["low"]), own["high"]) if own else 0)
                 p = np.mean([sigmoid(x) for x in study.test_logits[MODELS.index(name), :, place, LABELS.index(label)]])
                 p = min(max(p, described["clip"]), 1 - described["clip"])
-                z += weights[label] * np.log(p / (1 - p))
+                z += weight * np.log(p / (1 - p))
             assert float(rows[sample][LABELS[::-1].index(label)]) == pytest.approx(sigmoid(z), rel=1e-5)
     assert set(described["weights"]) == set(described["members"])
 

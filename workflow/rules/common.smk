@@ -135,6 +135,11 @@ def for_new(file, models=MODELS):
     return refits + of_folds(file, [name for name in models if name not in REFITTED])
 
 
+def finer_folds(wildcards):
+    """The folds that some models have beside the run's."""
+    return [f"<results>/folds-{count}.parquet" for count in FINER]
+
+
 def folds_file(wildcards):
     """Which sample validates which fold of a model."""
     count = COUNTS[wildcards.model]

@@ -118,10 +118,14 @@ rule divide_folds:
 
 rule find_replicates:
     input:
+        samples="<results>/samples.parquet",
         folds="<results>/folds.parquet",
+        finer=finer_folds,
         images=gather.shard("<results>/images/raw/{scatteritem}.parquet"),
     output:
-        update("<results>/replicates.parquet"),
+        replicates=update("<results>/replicates.parquet"),
+        known=update("<results>/known.parquet"),
+        similarity=update("<results>/similarity.parquet"),
     log:
         "<logs>/find_replicates.log",
     benchmark:
@@ -132,8 +136,8 @@ rule find_replicates:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        version=version("replicates"),
+        version=[version("replicates"), version("known"), version("similarity")],
     message:
-        "Looking for replicates in different folds"
+        "Looking for each sample's most similar run in other folds"
     script:
         "../scripts/find_replicates.py"

@@ -36,8 +36,9 @@ rule fit_ensemble:
     input:
         samples="<results>/samples.parquet",
         folds="<results>/folds.parquet",
-        finer=expand("<results>/folds-{number}.parquet", number=FINER),
+        finer=finer_folds,
         replicates="<results>/replicates.parquet",
+        similarity="<results>/similarity.parquet",
         oof="<results>/logits/oof.parquet",
         test="<results>/logits/test.parquet",
     output:
@@ -60,6 +61,7 @@ rule fit_ensemble:
         ensemble=CONFIG.ensemble.model_dump(),
         families={name: model.family for name, model in MODELS.items()},
         counts=COUNTS,
+        refitted=REFITTED,
         version=[version("logits"), version("ensemble"), version("metrics")],
     message:
         "Fitting the ensemble"

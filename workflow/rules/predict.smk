@@ -6,6 +6,7 @@ rule export:
         samples="<results>/samples.parquet",
         runs="<results>/runs.parquet",
         folds="<results>/folds.parquet",
+        known="<results>/known.parquet",
         ensemble="<results>/ensemble/ensemble.json",
         metrics="<results>/ensemble/metrics.json",
         weights=for_new("weights.safetensors"),

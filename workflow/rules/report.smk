@@ -133,6 +133,13 @@ rule plot_ensemble:
             subcategory="Overview",
             labels={"figure": "reliability diagrams"},
         ),
+        similarity=report(
+            update("<results>/report/similarity.png"),
+            caption="../report/similarity.rst",
+            category="4 Trust",
+            subcategory="Overview",
+            labels={"figure": "log loss by similarity"},
+        ),
         precision_recall=report(
             update("<results>/report/precision_recall.png"),
             caption="../report/precision_recall.rst",
@@ -163,6 +170,7 @@ rule explain:
         folds="<results>/folds.parquet",
         images=gather.shard("<results>/images/raw/{scatteritem}.parquet"),
         oof="<results>/logits/oof.parquet",
+        similarity="<results>/similarity.parquet",
         ensemble="<results>/ensemble/ensemble.json",
         nested="<results>/ensemble/nested.parquet",
         weights=of_folds("weights.safetensors"),

@@ -22,7 +22,7 @@ from ionscape.report.sample_page import write_pages
 
 
 def main(job) -> None:
-    tables = (job.input[name] for name in ("samples", "folds", "ensemble", "nested", "oof"))
+    tables = (job.input[name] for name in ("samples", "folds", "ensemble", "nested", "oof", "similarity"))
     scored, shown = Answered.read(*tables, job.input.images[0]), Report(**job.params.report)
     choice = choose(scored.truth, scored.probabilities, shown.evidence, shown.samples, shown.mistakes)
     pairs = choice.pairs(scored.probabilities)

@@ -38,7 +38,8 @@ def main(job) -> None:
     )
     models = {name: settings_of({"settings": job.params.models[name]}) for name in ensemble.members}
     card = model_card(manifest, metrics, ensemble, models)
-    export_ensemble(Path(job.params.trained), ensemble, manifest, card, job.output[0], Progress("files exported"))
+    folders = Path(job.params.trained), Path(job.input.known)
+    export_ensemble(*folders, ensemble, manifest, card, job.output[0], Progress("files exported"))
     fits = sum(map(len, manifest.members.values()))
     logger.info("%s: %d fits of %d models; README.md there is its model card", job.output[0], fits, len(models))
 

@@ -7,8 +7,9 @@ report_import_errors()
 from ionscape.config.sections import Ensemble as EnsembleSettings
 from ionscape.data.samples import SampleTable
 from ionscape.evaluation.folds import Folds
+from ionscape.evaluation.novelty import Similarity
 from ionscape.evaluation.replicates import Replicates
-from ionscape.evaluation.summary import summarize
+from ionscape.evaluation.summary import Fits, summarize
 from ionscape.files.atomic import write_text
 from ionscape.jobs.script import door
 from ionscape.models.logits import Logits
@@ -19,10 +20,14 @@ def main(job) -> None:
     samples, folds = SampleTable.read(job.input.samples), Folds.read(job.input.folds)
     finer = [Folds.read(path) for path in job.input.finer]
     by_count = {one.count: one for one in (folds, *finer)}
-    folds_of = {name: by_count[count] for name, count in job.params.counts.items()}
-    replicates, oof, test = Replicates.read(job.input.replicates), Logits.read(job.input.oof), Logits.read(job.input.test)
+    fits = {
+        name: Fits(job.params.families[name], by_count[count], name in job.params.refitted)
+        for name, count in job.params.counts.items()
+    }
+    replicates, similarity = Replicates.read(job.input.replicates), Similarity.read(job.input.similarity)
+    oof, test = Logits.read(job.input.oof), Logits.read(job.input.test)
     settings = EnsembleSettings(**job.params.ensemble)
-    summary = summarize(samples, folds, folds_of, replicates, oof, test, job.params.families, settings)
+    summary = summarize(samples, folds, fits, replicates, similarity, oof, test, settings)
     summary.oof.write(job.output.oof)
     summary.nested.write(job.output.nested)
     summary.ensemble.write(job.output.ensemble)

@@ -6,6 +6,7 @@ report_import_errors()
 
 from ionscape.data.samples import SampleTable
 from ionscape.evaluation.ensemble import Ensemble
+from ionscape.evaluation.replicates import NEAR_IDENTICAL
 from ionscape.evaluation.run_metrics import RunMetrics
 from ionscape.evaluation.summary import nested_answers
 from ionscape.files.atomic import write_bytes, write_text
@@ -15,6 +16,7 @@ from ionscape.report.figures.ensemble import (
     correlations_figure,
     precision_recall_figure,
     reliability_figure,
+    similarity_figure,
     walks_figure,
     weights_figure,
 )
@@ -31,6 +33,7 @@ def main(job) -> None:
         "weights": weights_figure(ensemble.members, samples.labels, ensemble.matrix),
         "walks": walks_figure(metrics.walks),
         "reliability": reliability_figure(metrics.calibration),
+        "similarity": similarity_figure(metrics.similarity, NEAR_IDENTICAL),
         "precision_recall": precision_recall_figure(samples.labels, truth, probabilities),
     }
     for name, figure in figures.items():

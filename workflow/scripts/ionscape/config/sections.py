@@ -201,17 +201,20 @@ class Ensemble(Settings):
     without: Annotated[list[str], Unique] = Field(
         [], description="Models that are scored beside it, such as a library search, and have no part in it."
     )
-    method: Literal["auto", "select", "temper", "weigh", "stack"] = Field(
+    method: Literal["auto", "select", "temper", "weigh", "adapt", "stack"] = Field(
         "auto",
         description="select: the plain mean of chosen models, METHOD's own; temper: the mean of all models at their best "
-        "temperatures; weigh: one weight a model; stack: one a model and label; auto: the one with the lowest "
-        "cross-validated log loss.",
+        "temperatures; weigh: one weight a model; adapt: one that depends on how near a sample is to what the model "
+        "learnt; stack: one a model and label; auto: the one with the lowest cross-validated log loss.",
     )
     ridge: float = Field(
         0.003,
         gt=0,
         le=1_000_000,
         description="weigh and stack: penalty on squared distances from equal weights (stack: from weigh's).",
+    )
+    novelty_ridge: float = Field(
+        0.01, gt=0, le=1_000_000, description="adapt: penalty on squared slopes of the weights by a sample's novelty."
     )
     clip: float = Field(
         0.0001, gt=0, lt=0.5, description="Probabilities are clipped to [clip, 1 − clip] before logits are averaged."

@@ -11,9 +11,10 @@ from ..data.samples import SampleTable
 from ..errors import InputError
 from ..files.artifact import read_json
 from ..models.logits import Logits, probabilities_of
-from .blending import cross_fitted
+from .blending import Candidates, cross_fitted
 from .folds import Folds
 from .metrics import interval, sample_losses
+from .novelty import Similarity, fits_of, novelty
 from .selection import shrinkage_grid
 
 
@@ -29,12 +30,14 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
     """
     path = run / "logs/config.json"
     try:
-        settings = EnsembleSettings(**read_json(path, "config")["ensemble"])
+        config = read_json(path, "config")
+        settings = EnsembleSettings(**config["ensemble"])
     except ValidationError as error:
         problems = "; ".join(problems_of(error, EnsembleSettings, ("ensemble",)))
         raise InputError(f"{path}: is of another version of ionscape: {problems}") from error
     samples, folds = SampleTable.read(run / "samples.parquet"), Folds.read(run / "folds.parquet")
     oof = Logits.read(run / "logits/oof.parquet")
+    counts = {name: model.get("folds") or folds.count for name, model in config["models"].items()}
     chosen = models or [name for name in oof.models if name not in settings.without]
     if unknown := sorted(set(chosen) - set(oof.models)):
         raise InputError(f"{run}: no model {', '.join(unknown)} (it has {', '.join(oof.models)})")
@@ -42,7 +45,10 @@ def nested_losses(run: Path, models: list[str] | None = None) -> tuple[list[str]
     part = samples.take(np.array([sample in scored for sample in samples.ids]))
     logits = oof.out_of_fold(part.ids, oof.own_folds())[[oof.models.index(name) for name in chosen]]
     shrinkages = shrinkage_grid(settings.shrinkages, *settings.shrinkage_range)
-    nested = cross_fitted(part.truth, probabilities_of(logits), folds.of_rows(part.ids), settings, shrinkages)
+    similar = Similarity.read(run / "similarity.parquet").of_samples(part.ids, [fits_of(counts[name]) for name in chosen])
+    fold, probabilities = folds.of_rows(part.ids), probabilities_of(logits)
+    candidates = Candidates(part.truth, fold, probabilities, novelty(similar))
+    nested = cross_fitted(candidates, settings, shrinkages)
     return part.ids, sample_losses(part.truth, nested)
 
 

@@ -3,12 +3,15 @@
 import numpy as np
 
 from ..config.sections import Ensemble as EnsembleSettings
-from .blending import cross_fitted
+from .blending import Candidates, cross_fitted
 from .metrics import interval, log_loss, sample_losses
-from .run_metrics import Gain, Part, Reliability, SplitByReplicates, Suspect
+from .run_metrics import Gain, Part, Reliability, SimilarityBin, SplitByReplicates, Suspect
 
 #: Bins of probability in a reliability diagram.
 BINS = 10
+
+#: Bins of similarity, and samples that a bin has at least.
+SIMILARITY_BINS, SAMPLES_A_BIN = 8, 20
 
 #: A label is suspect where every model gives at most this probability to what it says.
 DOUBTFUL = 0.1
@@ -25,28 +28,23 @@ def correlations(logits: np.ndarray) -> list[list[float | None]]:
 
 
 def family_gains(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    folds: np.ndarray,
-    families: list[str],
-    settings: EnsembleSettings,
-    shrinkages: np.ndarray,
+    candidates: Candidates, families: list[str], settings: EnsembleSettings, shrinkages: np.ndarray
 ) -> dict[str, Gain]:
     """What the nested loss of the ensemble owes to each family: the loss without it, minus the loss with it.
 
     Args:
-        labels: [samples, labels]; probabilities: [models, samples, labels]; folds: [samples].
         families: of each model; settings, shrinkages: as :func:`.blending.cross_fitted`.
 
     Returns:
         of each family; nothing where there is one.
     """
-    with_all = sample_losses(labels, cross_fitted(labels, probabilities, folds, settings, shrinkages))
+    labels = candidates.labels
+    with_all = sample_losses(labels, cross_fitted(candidates, settings, shrinkages))
     result = {}
     for family in sorted(set(families)):
         rest = [index for index, of in enumerate(families) if of != family]
         if rest:
-            without = cross_fitted(labels, probabilities[rest], folds, settings, shrinkages)
+            without = cross_fitted(candidates.models(rest), settings, shrinkages)
             difference = sample_losses(labels, without) - with_all
             result[family] = Gain(
                 without=log_loss(labels, without),
@@ -73,6 +71,23 @@ def split_by_replicates(
         return Part(samples=int(rows.sum()), ensemble_nested=log_loss(labels[rows], nested[rows]), models=losses)
 
     return SplitByReplicates(near_identical=part(near), others=part(~near))
+
+
+def by_similarity(labels: np.ndarray, nested: np.ndarray, similarity: np.ndarray) -> list[SimilarityBin]:
+    """Nested log losses of samples whose nearest run was about as similar, from the farthest to the nearest.
+
+    Args:
+        labels, nested: [samples, labels]; similarity: cosine, [samples].
+
+    Returns:
+        bins of as many samples each, at most 8, at least 20 samples in one.
+    """
+    bins = max(1, min(SIMILARITY_BINS, len(labels) // SAMPLES_A_BIN))
+    losses = sample_losses(labels, nested)
+    return [
+        SimilarityBin(similarity=float(similarity[rows].mean()), samples=len(rows), log_loss=float(losses[rows].mean()))
+        for rows in np.array_split(np.argsort(similarity, kind="stable"), bins)
+    ]
 
 
 def calibration(labels: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict[str, Reliability]:

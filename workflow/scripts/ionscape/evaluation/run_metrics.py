@@ -60,6 +60,14 @@ class SplitByReplicates(Record):
     others: Part
 
 
+class SimilarityBin(Record):
+    """Samples whose nearest run was about as similar: the mean cosine, how many, and their nested log loss."""
+
+    similarity: float
+    samples: int
+    log_loss: float
+
+
 class Reliability(Record):
     """A reliability diagram: expected calibration error, and of each bin that has samples the means and their number."""
 
@@ -100,7 +108,7 @@ class RunMetrics(Document):
         learnt_from: model → how many samples a fit learns from, the mean over its folds; baseline_from: the frequencies.
         ensemble: on the labels that it was fitted to; ensemble_nested: fitted on the other folds each time.
         methods_nested: way of blending → nested log loss; families, walks, correlations, replicates, calibration (by label,
-        and ``all``), suspects: see their types; held_out: by split.
+        and ``all``), suspects: see their types; held_out: by split; similarity: from the farthest to the nearest samples.
     """
 
     kind: ClassVar[str] = "metrics"
@@ -117,6 +125,7 @@ class RunMetrics(Document):
     walks: dict[str, list[Step]]
     correlations: Correlations
     replicates: SplitByReplicates
+    similarity: list[SimilarityBin] = Field([])
     calibration: dict[str, Reliability]
     suspects: list[Suspect]
     held_out: dict[str, HeldOut]

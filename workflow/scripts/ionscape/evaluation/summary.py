@@ -11,11 +11,12 @@ from ..data.samples import TRAIN, SampleTable
 from ..data.submission import submission_csv
 from ..errors import InputError
 from ..models.logits import Logits, LogitTable, clipped_logits, probabilities_of
-from .blending import METHODS, cross_fitted, fit_blend, with_method
-from .diagnostics import calibration, correlations, family_gains, split_by_replicates, suspects
+from .blending import METHODS, Candidates, cross_fitted, fit_blend, with_method
+from .diagnostics import by_similarity, calibration, correlations, family_gains, split_by_replicates, suspects
 from .ensemble import Ensemble, named_paths
 from .folds import ALWAYS, Folds
 from .metrics import frequencies, log_loss, score
+from .novelty import REFIT, Similarity, fits_of, novelty
 from .replicates import Replicates
 from .run_metrics import Correlations, HeldOut, RunMetrics, Score, SplitByReplicates
 from .selection import average_folds, shrinkage_grid
@@ -33,12 +34,33 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Fits:
+    """Of a model: its family, its folds, which may be finer than the run's, and whether it has a refit."""
+
+    family: str
+    folds: Folds
+    refit: bool
+
+    @property
+    def out_of_fold(self) -> str:
+        """The name of the fits that say something of scored samples (:mod:`.novelty`)."""
+        return fits_of(self.folds.count)
+
+    @property
+    def for_new(self) -> str:
+        """The same of new samples."""
+        return REFIT if self.refit else self.out_of_fold
+
+
+@dataclass(frozen=True)
 class Scored:
     """The samples that validate a fold, and what each model says of them out-of-fold.
 
     Attributes:
         ids: sample_ids; labels: names; truth: float32 [n, labels]; fold: int [n].
         models: names; logits: float32 [models, n, labels]; probabilities: the same as float64.
+        novelty: how new each sample was to what each model learnt, float64 [models, n]; similarity: cosine of each to the
+            nearest run outside of its fold, float32 [n].
         families: of each model; joining: indices of the models that may join the ensemble.
     """
 
@@ -48,6 +70,8 @@ class Scored:
     fold: np.ndarray
     models: list[str]
     logits: np.ndarray
+    novelty: np.ndarray
+    similarity: np.ndarray
     families: list[str]
     joining: list[int]
 
@@ -55,6 +79,11 @@ class Scored:
     def probabilities(self) -> np.ndarray:
         """float64 [models, n, labels]."""
         return probabilities_of(self.logits)
+
+    @property
+    def candidates(self) -> Candidates:
+        """What the ensemble is fitted to."""
+        return Candidates(self.truth, self.fold, self.probabilities, self.novelty).models(self.joining)
 
     @property
     def joined(self) -> list[str]:
@@ -65,26 +94,28 @@ class Scored:
 def summarize(
     samples: SampleTable,
     folds: Folds,
-    folds_of: Mapping[str, Folds],
-    similar: Replicates,
+    fits: Mapping[str, Fits],
+    replicates: Replicates,
+    similarity: Similarity,
     oof: Logits,
     test: Logits,
-    families: dict[str, str],
     settings: EnsembleSettings,
 ) -> Summary:
     """Scores each model, fits the ensemble and predicts (METHOD, Ensemble).
 
     Args:
-        folds: the run's; folds_of: model → its own, which may be finer; families: model → its family.
+        folds: the run's; fits: model → what is known of its fits.
     """
-    scored = _scored(samples, folds, folds_of, oof, families, settings)
+    scored = _scored(samples, folds, fits, similarity, oof, settings)
     shrinkages = shrinkage_grid(settings.shrinkages, *settings.shrinkage_range)
-    candidates = scored.truth, scored.probabilities[scored.joining]
-    method, blend = fit_blend(*candidates, scored.fold, settings, shrinkages)
-    blended = blend(candidates[1], settings.clip)
-    nested = cross_fitted(*candidates, scored.fold, settings, shrinkages)
+    candidates = scored.candidates
+    method, blend = fit_blend(candidates, settings, shrinkages)
+    blended = blend(candidates.probabilities, settings.clip, candidates.novelty)
+    nested = cross_fitted(candidates, settings, shrinkages)
     tested, per_model = average_test(test, scored.models)
-    answers = blend(per_model[scored.joining], settings.clip)
+    new = novelty(similarity.of_samples(tested, [fits[name].for_new for name in scored.models]))
+    answers = blend(per_model[scored.joining], settings.clip, new[scored.joining])
+    expected = by_similarity(scored.truth, nested, scored.similarity)
     always = samples.truth[folds.of_rows(samples.ids) == ALWAYS]
     fitted = with_method(settings, method)
     metrics = RunMetrics(
@@ -92,20 +123,21 @@ def summarize(
         baseline=_score(scored, frequencies(scored.truth, scored.fold, always)),
         models={name: _score(scored, p) for name, p in zip(scored.models, scored.probabilities, strict=True)},
         baseline_from=folds.learnt_from(),
-        learnt_from={name: folds_of[name].learnt_from() for name in scored.models},
+        learnt_from={name: fits[name].folds.learnt_from() for name in scored.models},
         ensemble=_score(scored, blended),
         ensemble_nested=_score(scored, nested),
         methods_nested=_by_method(scored, settings, shrinkages),
-        families=family_gains(*candidates, scored.fold, _joined_families(scored), fitted, shrinkages),
-        walks=named_paths(METHODS["select"](*candidates, settings, shrinkages).facts["paths"], scored.joined),
+        families=family_gains(candidates, _joined_families(scored), fitted, shrinkages),
+        walks=named_paths(METHODS["select"](candidates, settings, shrinkages).facts["paths"], scored.joined),
         correlations=Correlations(models=scored.models, logits=correlations(scored.logits)),
-        replicates=_by_replicates(scored, nested, similar),
+        replicates=_by_replicates(scored, nested, replicates),
+        similarity=expected,
         calibration=calibration(scored.truth, nested, scored.labels),
-        suspects=suspects(*candidates, scored.ids, scored.labels),
+        suspects=suspects(candidates.labels, candidates.probabilities, scored.ids, scored.labels),
         held_out=_held_out(samples, folds, tested, answers, dict(zip(scored.models, per_model, strict=True))),
     )
     return Summary(
-        ensemble=Ensemble.of(method, blend, scored.joined, scored.labels, settings.clip),
+        ensemble=Ensemble.of(method, blend, scored.joined, scored.labels, settings.clip, expected),
         metrics=metrics,
         oof=_answers(scored, blended, "ensemble"),
         nested=_answers(scored, nested, "ensemble (nested)"),
@@ -122,9 +154,9 @@ def _by_replicates(scored: Scored, nested: np.ndarray, similar: Replicates) -> S
 def _scored(
     samples: SampleTable,
     folds: Folds,
-    folds_of: Mapping[str, Folds],
+    fits: Mapping[str, Fits],
+    similarity: Similarity,
     oof: Logits,
-    families: dict[str, str],
     settings: EnsembleSettings,
 ) -> Scored:
     fold = folds.of_rows(samples.ids)
@@ -136,8 +168,10 @@ def _scored(
         truth=samples.truth[rows],
         fold=fold[rows],
         models=oof.models,
-        logits=oof.out_of_fold(ids, {name: folds_of[name].of for name in oof.models}),
-        families=[families[name] for name in oof.models],
+        logits=oof.out_of_fold(ids, {name: fits[name].folds.of for name in oof.models}),
+        novelty=novelty(similarity.of_samples(ids, [fits[name].out_of_fold for name in oof.models])),
+        similarity=similarity.of_samples(ids, [fits_of(folds.count)])[0],
+        families=[fits[name].family for name in oof.models],
         joining=[index for index, name in enumerate(oof.models) if name not in settings.without],
     )
 
@@ -152,9 +186,9 @@ def _joined_families(scored: Scored) -> list[str]:
 
 def _by_method(scored: Scored, settings: EnsembleSettings, shrinkages: np.ndarray) -> dict[str, float]:
     """The nested log loss of each way of blending by itself."""
-    candidates = scored.truth, scored.probabilities[scored.joining], scored.fold
     return {
-        one: log_loss(scored.truth, cross_fitted(*candidates, with_method(settings, one), shrinkages)) for one in METHODS
+        one: log_loss(scored.truth, cross_fitted(scored.candidates, with_method(settings, one), shrinkages))
+        for one in METHODS
     }
 
 

@@ -10,6 +10,8 @@ FORMATS = {
     "features": (3, "extract_features"),
     "folds": (2, "assign_folds"),
     "replicates": (2, "find_replicates"),
+    "known": (1, "find_replicates"),
+    "similarity": (1, "find_replicates"),
     "logits": (2, "train_fold / collect_logits"),
     "model": (1, "train_fold"),
     "ensemble": (1, "fit_ensemble"),

@@ -9,11 +9,12 @@ import numpy as np
 from ..data.samples import SampleTable
 from ..evaluation.ensemble import Ensemble
 from ..evaluation.folds import Folds
+from ..evaluation.novelty import Similarity, fits_of
 from ..evaluation.summary import nested_answers
 from ..evidence.combine import Reason
 from ..files.artifact import read_metadata
 from ..models.logits import Logits, LogitTable, probabilities_of
-from .sample_page import SamplePage
+from .sample_page import SamplePage, near
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Answered:
         ids, side: of each; fold: of the run's folds; labels: names; ensemble: whose answers they are.
         folds_of: member → the fold of its own that each sample validates, int [n].
         truth, probabilities: [n, labels]; per_model: probabilities [members, n, labels].
+        nearest, similarity, expected: as :class:`ionscape.serving.predict.Answers` has them, of the other folds' runs.
         axis, limits: of the images.
     """
 
@@ -36,15 +38,20 @@ class Answered:
     truth: np.ndarray
     probabilities: np.ndarray
     per_model: np.ndarray
+    nearest: list[str]
+    similarity: np.ndarray
+    expected: np.ndarray
     axis: str
     limits: list[float] | None
 
     @classmethod
-    def read(cls, samples: Path, folds: Path, ensemble: Path, nested: Path, oof: Path, images: Path) -> Self:
+    def read(
+        cls, samples: Path, folds: Path, ensemble: Path, nested: Path, oof: Path, similarity: Path, images: Path
+    ) -> Self:
         """The samples of nested.parquet, with its probabilities and, out of oof.parquet, those of each member.
 
         Args:
-            samples … oof: paths of a run's files; images: of one shard of its images, which knows the x axis.
+            samples … similarity: paths of a run's files; images: of one shard of its images, which knows the x axis.
 
         Raises:
             InputError: a sample of a model is missing.
@@ -52,6 +59,9 @@ class Answered:
         table, of, blend = SampleTable.read(samples), Folds.read(folds), Ensemble.read(ensemble)
         answers, logits, about = LogitTable.read(nested), Logits.read(oof), read_metadata(images, "images")
         rows, truth, probabilities = nested_answers(table, answers)
+        similar = Similarity.read(similarity)
+        nearest_of = dict(zip(similar.ids, similar.nearest, strict=True))
+        cosine = similar.of_samples(answers.ids, [fits_of(of.count)])[0]
         chosen = [logits.models.index(name) for name in blend.members]
         own = logits.own_folds()
         per_model = probabilities_of(logits.out_of_fold(answers.ids, own))[chosen]
@@ -65,6 +75,9 @@ class Answered:
             truth=truth,
             probabilities=probabilities,
             per_model=per_model,
+            nearest=[nearest_of[sample] for sample in answers.ids],
+            similarity=cosine,
+            expected=blend.expected_loss(cosine),
             axis=about["axis"],
             limits=about["axis_range"],
         )
@@ -90,7 +103,8 @@ class Answered:
         mine = [(label, reason) for (of, label), reason in reasons.items() if of == row]
         return SamplePage(
             sample=self.ids[row],
-            source=f"Validated in fold {self.fold[row]}; answers and evidence are of models that did not see it.",
+            source=f"Validated in fold {self.fold[row]}; answers and evidence are of models that did not see it."
+            + near(self.nearest[row], self.similarity[row], self.expected[row]),
             notes=notes,
             labels=self.labels,
             probabilities=self.probabilities[row],

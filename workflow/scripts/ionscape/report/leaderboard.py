@@ -7,7 +7,7 @@ from html import escape
 
 from ..errors import InputError
 from ..evaluation.ensemble import Ensemble
-from ..evaluation.run_metrics import RunMetrics, Score
+from ..evaluation.run_metrics import RunMetrics, Score, SimilarityBin
 from .html import SORT, document, number, table
 
 
@@ -91,6 +91,9 @@ def leaderboard_text(metrics: RunMetrics, ensemble: Ensemble, submission: str) -
             f"With a near-identical run in another fold, {near.samples} samples: {near.ensemble_nested:.4f}; the other "
             f"{others.samples}: {others.ensemble_nested:.4f} (nested)"
         )
+    if len(metrics.similarity) > 1:
+        parts = ", ".join(f"{one.similarity:.3f} {one.log_loss:.4f}" for one in metrics.similarity)
+        lines.append(f"Nested by similarity to the nearest run of another fold (mean cosine of a bin): {parts}")
     for split, held_out in metrics.held_out.items():
         scores = [(held_out.ensemble.log_loss, "ensemble")]
         scores += [(score.log_loss, name) for name, score in held_out.models.items()]
@@ -134,6 +137,9 @@ def leaderboard_page(metrics: RunMetrics, ensemble: Ensemble, families: dict[str
         + _gains(metrics)
         + "<h2>Replicates</h2>"
         + table(["samples", "number", "nested log loss"], similar)
+        + "<h2>Similarity</h2><p>The nearer the most similar run is that was learnt from, the better the answer: mean "
+        + "cosine of each bin, and the nested log loss of its samples.</p>"
+        + table(["cosine", "samples", "nested log loss"], [_bin(one) for one in metrics.similarity])
         + "<h2>Suspects</h2>"
         + _suspects(metrics)
     )
@@ -146,6 +152,10 @@ def _cells(row: Row, base: float) -> list[str]:
     ranks = [min(score.log_loss_by_fold), max(score.log_loss_by_fold), score.average_precision, score.roc_auc]
     member = {None: "", True: "yes", False: "no"}[row.member]
     return [row.name, row.family, member, *map(number, [*numbers, *ranks]), row.learnt, *map(number, row.held_out)]
+
+
+def _bin(one: SimilarityBin) -> list[str]:
+    return [number(one.similarity), str(one.samples), number(one.log_loss)]
 
 
 def _gains(metrics: RunMetrics) -> str:

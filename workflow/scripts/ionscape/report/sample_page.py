@@ -49,6 +49,14 @@ class SamplePage:
     reasons: list[tuple[int, Reason]]
 
 
+def near(nearest: str, similarity: float, expected: float) -> str:
+    """A sentence on the most similar run that was learnt from, and what is to be expected; empty where it is not known."""
+    if np.isnan(similarity):
+        return ""
+    loss = "" if np.isnan(expected) else f": known samples that are as near scored a log loss of {expected:.3f}"
+    return f" The most similar run that it learnt from is {nearest}, cosine {similarity:.3f}{loss}."
+
+
 def sample_page(page: SamplePage) -> str:
     """The page as HTML that needs nothing else."""
     rows = []

@@ -3,20 +3,24 @@
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError, InputErrors
 from ..evaluation.ensemble import Ensemble
+from ..evaluation.novelty import Known
 from ..files.artifact import read_json
 from ..files.atomic import atomic_folder, write_text
 from ..files.paths import require_regular_file, resolve_inside
 from ..files.versions import FORMATS
 from ..models.saved import FACTS, WEIGHTS, sha256
-from .manifest import Manifest, strange_ensemble, strange_manifest, strange_model
+from .manifest import Manifest, strange_ensemble, strange_known, strange_manifest, strange_model
 
 #: What a fitted model is made of.
 MODEL_FILES = (WEIGHTS, FACTS)
+
+#: The runs that were learnt from.
+KNOWN = "known.parquet"
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class Exported:
 
     Attributes:
         folder: where it is; manifest: its model.json; ensemble: its ensemble.json, with the manifest's order of labels.
+        known: the runs that it learnt from; None in a folder of an earlier version.
     """
 
     folder: Path
     manifest: Manifest
     ensemble: Ensemble
+    known: Known | None
 
     def model(self, name: str, fit: int | str) -> Path:
         """The folder of a member's fit."""
@@ -43,6 +49,7 @@ def folder_of(name: str, fit: int | str) -> Path:
 
 def export_ensemble(
     models: Path,
+    known: Path,
     ensemble: Ensemble,
     manifest: Manifest,
     card: str,
@@ -52,7 +59,8 @@ def export_ensemble(
     """Writes the folder, whole or not at all.
 
     Args:
-        models: ``results/{run}/models``; manifest: but for its ``files``, which are listed here; card: text of README.md.
+        models: ``results/{run}/models``; known: ``known.parquet``; card: text of README.md.
+        manifest: but for its ``files``, which are listed here.
         progress: called with (files written, files).
     """
     folders = [folder_of(name, fit) for name, fits in manifest.members.items() for fit in fits]
@@ -66,7 +74,8 @@ def export_ensemble(
             digests[place.as_posix()] = sha256(folder / place)
             progress(done, len(copied))
         ensemble.write(folder / "ensemble.json")
-        digests["ensemble.json"] = sha256(folder / "ensemble.json")
+        shutil.copyfile(known, folder / KNOWN)
+        digests |= {name: sha256(folder / name) for name in ("ensemble.json", KNOWN)}
         manifest.model_copy(update={"files": digests}).write(folder / "model.json")
         write_text(folder / "README.md", card)
 
@@ -88,10 +97,15 @@ def open_export(folder: str | Path) -> Exported:
     ensemble = Ensemble.read(_regular(folder, "ensemble.json"))
     if problems := strange_ensemble(ensemble, manifest.members, manifest.labels):
         raise InputErrors(f"{folder}: is no exported model that can be used:", problems)
-    exported = Exported(folder, manifest, ensemble.in_order(manifest.labels))
+    exported = Exported(folder, manifest, ensemble.in_order(manifest.labels), None)
     _check_members(exported)
     _check_files(folder, manifest.files)
-    return exported
+    if KNOWN not in manifest.files:
+        return exported
+    known = Known.read(_regular(folder, KNOWN))
+    if problems := strange_known(known, manifest):
+        raise InputErrors(f"{folder}: is no exported model that can be used:", problems)
+    return replace(exported, known=known)
 
 
 def _check_members(exported: Exported) -> None:

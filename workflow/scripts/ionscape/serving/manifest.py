@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, ValidationError
 
 from ..config.base import Settings
@@ -11,7 +12,9 @@ from ..config.grid import Grid
 from ..config.messages import place, problems_of
 from ..config.sections import Cells, Features, Masses, Name, Range, Side, Statistic, Unique
 from ..evaluation.ensemble import Ensemble
+from ..evaluation.novelty import REFIT, Known, fits_of
 from ..files.artifact import write_json
+from ..images.similarity import BANDS
 from ..models.family import families
 
 Text = Annotated[str, Field(min_length=1)]
@@ -59,6 +62,11 @@ class Manifest(Settings):
         Field(min_length=1, max_length=10_000),
     ]
     files: Annotated[dict[str, str], Field(max_length=100_000)] = Field({})
+
+    def fits_of(self, member: str) -> str:
+        """The name of a member's fits (:mod:`.novelty`)."""
+        fits = self.members[member]
+        return REFIT if "refit" in fits else fits_of(len(fits))
 
     @property
     def cells(self) -> Grid:
@@ -128,8 +136,29 @@ def strange_ensemble(ensemble: Ensemble, members: Collection[str], labels: Colle
         problems += [f"ensemble.json.{part}: key {one!r} is missing" for one in wanted if one not in found]
         if part != "weights":  # whose keys are labels
             problems += [f"ensemble.json.{part}.{one}: unknown key" for one in found if one not in wanted]
+    if ensemble.novelty is not None:
+        slopes = {name: own.slope for name, own in ensemble.novelty.items()}
+        problems += [f"ensemble.json.novelty: key {one!r} is missing" for one in ensemble.members if one not in slopes]
+        for name, slope in slopes.items():
+            lacking = [one for one in labels if one not in slope]
+            problems += [f"ensemble.json.novelty.{name}.slope: key {one!r} is missing" for one in lacking]
     if not 0 < ensemble.clip < 0.5:
         problems.append(f"ensemble.json.clip: found {ensemble.clip}, allowed: above 0 and below 0.5")
+    return problems
+
+
+def strange_known(known: Known, manifest: Manifest) -> list[str]:
+    """What of known.parquet is not of this folder, a line each."""
+    columns, rows = known.prints.shape[1], len(known.ids)
+    expected = manifest.grid.masses * min(BANDS, manifest.grid.times)
+    problems = []
+    if rows == 0 or columns != expected:
+        problems.append(f"known.parquet: found {rows} runs of {columns} columns, expected {expected} columns")
+    if not np.isfinite(known.prints).all():
+        problems.append("known.parquet: print: found a value that is no number")
+    wanted = {manifest.fits_of(name) for name in manifest.members} - {REFIT}
+    there = {fits_of(count) for count in known.folds}
+    problems += [f"known.parquet: column {name!r} is missing" for name in sorted(wanted - there)]
     return problems
 
 

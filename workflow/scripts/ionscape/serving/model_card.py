@@ -6,6 +6,7 @@ from ..config.model_settings import ModelSettings
 from ..evaluation.ensemble import Ensemble
 from ..evaluation.run_metrics import LabelScore, RunMetrics
 from ..files.markdown import plain
+from ..images.similarity import BANDS
 from .manifest import Manifest
 
 CARD = """# {run}: which compound families are in a sample
@@ -42,6 +43,8 @@ A network's epoch, unless its settings say `select: last`, is the one that score
 ## Training data
 
 {trained_on} runs, {masses} masses × {times} bins of {axis}{limits}. Known runs: {known}.
+This folder holds coarse fingerprints of them (`known.parquet`: of each m/z the maxima of {bands} bands of the axis), so
+that it can tell how near a new run is to what it knows.
 {kept}
 ## Members
 
@@ -95,6 +98,7 @@ def model_card(manifest: Manifest, metrics: RunMetrics, ensemble: Ensemble, mode
         axis=plain(manifest.columns.axis),
         limits=f", {grid.limits[0]:g}–{grid.limits[1]:g}" if grid.limits else ", each run over its own range",
         known="; ".join(_ranges(flag, ranges, len(known)) for flag, ranges in known.items()),
+        bands=BANDS,
         kept="".join(f"\nIts {name} models hold {what}, and so does this folder.\n" for name, what in kept.items()),
         members="\n".join(_member(name, model, ensemble.weights_of(name)) for name, model in models.items()),
         weights="\n".join(sorted(sources)),

@@ -14,7 +14,9 @@ import pyarrow as pa
 
 from ..data.samples import Samples
 from ..errors import InputError
+from ..evaluation.novelty import REFIT, novelty
 from ..evaluation.selection import average_folds
+from ..images.similarity import fingerprints
 from ..models.fitted import FittedModel
 from ..models.inputs import inputs_of
 from ..models.registry import load_fold
@@ -32,6 +34,8 @@ class Answers:
         labels: names; members: names of the models.
         probabilities: float64 [n, labels], NaN for a run with a problem.
         per_model: float64 [members, n, labels], each model's own, averaged over its folds.
+        similarity: cosine of each to the most similar run that the ensemble learnt from, float32 [n], NaN where it is not
+            known; nearest: that run's sample_id, or empty; expected: the nested log loss of known samples as near.
     """
 
     read: ReadRuns
@@ -39,6 +43,9 @@ class Answers:
     members: list[str]
     probabilities: np.ndarray
     per_model: np.ndarray
+    similarity: np.ndarray
+    nearest: list[str]
+    expected: np.ndarray
 
     @property
     def spread(self) -> np.ndarray:
@@ -46,12 +53,16 @@ class Answers:
         return self.per_model.max(axis=0) - self.per_model.min(axis=0)
 
     def table(self) -> pa.Table:
-        """predictions.csv: ``sample_id``, ``file``, a probability a label, ``{label}_spread``, ``warning``, ``problem``."""
+        """predictions.csv: ``sample_id``, ``file``, a probability a label, ``{label}_spread``, ``similarity``, ``nearest``,
+        ``expected_log_loss``, ``warning``, ``problem``."""
         runs = self.read.runs
         columns = {"sample_id": [run.sample_id for run in runs], "file": [run.file for run in runs]}
         for suffix, values in (("", self.probabilities), ("_spread", self.spread)):
             for index, label in enumerate(self.labels):
                 columns[label + suffix] = pa.array(values[:, index], from_pandas=True)
+        columns["similarity"] = pa.array(self.similarity.astype(np.float64), from_pandas=True)
+        columns["nearest"] = self.nearest
+        columns["expected_log_loss"] = pa.array(self.expected, from_pandas=True)
         columns["warning"] = ["; ".join(phrases) for phrases in self.read.warnings]
         columns["problem"] = [problem or "" for problem in self.read.problems]
         return pa.table(columns)
@@ -82,9 +93,17 @@ def predict(
         for place, name in enumerate(members):
             folds = [fitted.logits(samples) for fitted, samples in fitted_members(exported, read, rows, name, threads)]
             per_model[place, rows] = average_folds(np.stack(folds))
-    answers = np.full(per_model.shape[1:], np.nan)
-    answers[rows] = exported.ensemble(per_model[:, rows])
-    return Answers(read, labels, members, answers, per_model)
+    answers, similarity = np.full(per_model.shape[1:], np.nan), np.full(len(read.runs), np.nan, dtype=np.float32)
+    nearest, newness = [""] * len(read.runs), None
+    if exported.known is not None and len(rows):
+        by, names = exported.known.to_new(fingerprints(read.images[rows]))
+        similarity[rows] = by[REFIT]
+        for row, name in zip(rows.tolist(), names, strict=True):
+            nearest[row] = name
+        newness = novelty(np.array([by[exported.manifest.fits_of(name)] for name in members]))
+    answers[rows] = exported.ensemble(per_model[:, rows], newness)
+    expected = exported.ensemble.expected_loss(similarity)
+    return Answers(read, labels, members, answers, per_model, similarity, nearest, expected)
 
 
 def fitted_members(

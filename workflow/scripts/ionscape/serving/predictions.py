@@ -12,7 +12,7 @@ import numpy as np
 from ..evidence.choice import explained_labels
 from ..evidence.combine import Folds, explain
 from ..files.atomic import atomic_folder
-from ..report.sample_page import SamplePage, write_pages
+from ..report.sample_page import SamplePage, near, write_pages
 from .export import Exported
 from .predict import Answers, fitted_members
 
@@ -56,7 +56,8 @@ def pages_of(exported: Exported, answers: Answers, threads: int, rows: np.ndarra
     return [
         SamplePage(
             sample=read.runs[row].sample_id,
-            source=f"{read.runs[row].file}. The evidence is of each model's first fit.",
+            source=f"{read.runs[row].file}. The evidence is of each model's first fit."
+            + near(answers.nearest[row], answers.similarity[row], answers.expected[row]),
             notes=[f"Unlike the training data, or not known: {phrase}." for phrase in read.warnings[row]],
             labels=answers.labels,
             probabilities=answers.probabilities[row],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ...evaluation.run_metrics import Reliability, Step
+from ...evaluation.run_metrics import Reliability, SimilarityBin, Step
 from .style import BLACK, BLUE, CYCLE, DIVERGING, GREY, ORANGE, SEQUENTIAL, new_figure, tidy
 
 
@@ -108,6 +108,27 @@ def reliability_figure(calibration: dict[str, Reliability]) -> Figure:
         axes.title.set_fontsize(8)
         axes.set_xlim(-0.03, 1.08)
         axes.set_ylim(-0.05, 1.05)
+    return figure
+
+
+def similarity_figure(bins: Sequence[SimilarityBin], near_identical: float) -> Figure:
+    """Log loss over how similar the most similar run is that was learnt from.
+
+    Args:
+        bins: of nested log losses; near_identical: cosine from which two runs are called so.
+    """
+    figure = new_figure(5.2, 3.6)
+    axes = figure.subplots()
+    distance = [1 - one.similarity for one in bins]
+    axes.plot(distance, [one.log_loss for one in bins], "-o", color=BLUE, ms=5)
+    for x, one in zip(distance, bins, strict=True):
+        axes.annotate(f"{one.samples}", (x, one.log_loss), (4, 5), textcoords="offset points", fontsize=7, color=BLACK)
+    axes.set_xscale("log")
+    axes.invert_xaxis()
+    axes.axvline(1 - near_identical, color=GREY, lw=0.8, ls=":")
+    axes.set_ylim(bottom=0)
+    tidy(axes, "how near the most similar run is", "1 − cosine similarity (dotted: near-identical)", "log loss, nested")
+    figure.subplots_adjust(left=0.14, right=0.96, top=0.9, bottom=0.16)
     return figure
 
 
