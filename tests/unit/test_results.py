@@ -263,6 +263,24 @@ def test_a_model_may_have_finer_folds_of_its_own(study):
         other.summarize()
 
 
+def test_a_refit_alone_answers_for_new_samples(study):
+    """Beside models whose folds do."""
+    other = Study()
+    first = (other.test.model == "deep") & (other.test.fold == 0)
+    kept = (other.test.model != "deep") | first
+    fold = np.where(other.test.model == "deep", ALWAYS, other.test.fold)[kept]
+    parts = {name: getattr(other.test, name)[kept] for name in ("model", "ids", "values")}
+    other.test, other.refitted = spoil(other.test, fold=fold, **parts), ["deep"]
+    tested, found = average_test(other.test, MODELS)
+    expected = average_test(study.test, MODELS)[1]
+    np.testing.assert_array_equal(found[[0, 2]], expected[[0, 2]])
+    np.testing.assert_allclose(found[1], 1 / (1 + np.exp(-study.test_logits[1, 0].astype(np.float64))), rtol=1e-12)
+    assert tested == ["X1", "X2"]
+    assert (
+        other.summarize(method="adapt").ensemble.novelty["deep"] == study.summarize(method="adapt").ensemble.novelty["deep"]
+    )
+
+
 def test_missing_logits_are_refused(study):
     keep = np.arange(len(study.oof.ids)) != 5
     parts = {key: value[keep] for key, value in vars(study.oof).items() if isinstance(value, np.ndarray)}

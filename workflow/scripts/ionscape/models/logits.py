@@ -147,5 +147,6 @@ class Logits:
         """Of a model, each fold's sample_ids and float32 [samples, labels]; nothing without samples."""
         rows = self.model == name
         return [
-            (self.ids[rows & (self.fold == k)].tolist(), self.values[rows & (self.fold == k)]) for k in np.unique(self.fold)
+            (self.ids[rows & (self.fold == k)].tolist(), self.values[rows & (self.fold == k)])
+            for k in np.unique(self.fold[rows])
         ]
