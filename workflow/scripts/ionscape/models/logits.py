@@ -146,7 +146,5 @@ class Logits:
     def by_fold(self, name: str) -> list[tuple[list[str], np.ndarray]]:
         """Of a model, each fold's sample_ids and float32 [samples, labels]; nothing without samples."""
         rows = self.model == name
-        return [
-            (self.ids[rows & (self.fold == k)].tolist(), self.values[rows & (self.fold == k)])
-            for k in np.unique(self.fold[rows])
-        ]
+        of_fold = {k: rows & (self.fold == k) for k in np.unique(self.fold[rows]).tolist()}
+        return [(self.ids[part].tolist(), self.values[part]) for part in of_fold.values()]
