@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,10 +57,19 @@ def synchronize(where: torch.device) -> None:
         torch.cuda.synchronize(where)
 
 
+def commit() -> str | None:
+    """Of the repository, if it is one; gpu-bundle/ knows it where only a copy is."""
+    if shutil.which("git"):
+        describe = ["git", "describe", "--always", "--dirty"]
+        found = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        if found:
+            return found
+    carried = ROOT / "gpu-bundle/commit"
+    return carried.read_text().strip() if carried.exists() else None
+
+
 def machine() -> dict:
     """What the figures were measured on and with."""
-    describe = ["git", "describe", "--always", "--dirty"]
-    commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False)
     return {
         "device": describe_device(device()),
         "cpu": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
@@ -69,5 +79,5 @@ def machine() -> dict:
         "torch": torch.__version__,
         "timm": timm.__version__,
         "cuda": torch.version.cuda,
-        "commit": commit.stdout.strip() or None,
+        "commit": commit(),
     }

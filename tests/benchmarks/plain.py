@@ -85,7 +85,10 @@ class Plain:
         else:
             data = Images(images, side, labels, self.settings.mixup if training else 0.0, self.settings.seed)
         size = self.settings.batch_size
-        return DataLoader(data, size, shuffle=training, drop_last=training, num_workers=self.workers)
+        kept = self.workers > 0  # a pool that lives as long as the loader
+        return DataLoader(
+            data, size, shuffle=training, drop_last=training, num_workers=self.workers, persistent_workers=kept
+        )
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, width: int) -> float:
         """One step on a batch of the loader; its loss. ``width``: of images."""

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,12 +80,10 @@ def machine(note: Note, options: Options) -> None:
     import numpy
     import pynvml
     import torch
+    from common import commit
 
     from ionscape.models.image.torchvision_ops import timm
 
-    describe = ["git", "describe", "--always", "--dirty"]
-    known = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    carried = options.bundle / "commit"
     note(
         cpu=torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
         cores=len(os.sched_getaffinity(0)),
@@ -96,7 +93,7 @@ def machine(note: Note, options: Options) -> None:
         cudnn=torch.backends.cudnn.version(),
         timm=timm.__version__,
         numpy=numpy.__version__,
-        commit=known or (carried.read_text().strip() if carried.exists() else None),
+        commit=commit(),
     )
     try:
         pynvml.nvmlInit()

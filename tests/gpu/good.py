@@ -120,6 +120,7 @@ def train(note: Note, options: Options) -> None:
     jobs = run.jobs()
     workers = 1 if options.small else min(AT_ONCE, os.cpu_count() or 1)
     seconds: dict[str, list[float]] = {}
+    problems: dict[str, str] = {}
     started = time.monotonic()
     learnt = {name: folds.learnt_from() for name, folds in run.folds_of.items()}
     note(trainings=len(jobs), at_once=workers, learnt_from=learnt)
@@ -129,6 +130,10 @@ def train(note: Note, options: Options) -> None:
         running = {pool.submit(trained, folder, model, fold, to): model for model, fold in jobs}
         for done in as_completed(running):
             model = running[done]
+            if (problem := done.exception()) is not None:  # the others go on
+                problems[model] = f"{type(problem).__name__}: {problem}"
+                note(problems=problems)
+                continue
             seconds.setdefault(model, []).append(round(done.result(), 2))
             note(seconds=seconds, done=sum(map(len, seconds.values())), elapsed=round(time.monotonic() - started, 1))
             if len(seconds[model]) == run.folds_of[model].count:

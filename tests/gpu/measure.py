@@ -1,6 +1,7 @@
 """Measures one question's parts, in order of their worth, each in a process of its own, until the time is over.
 
-Every figure is in OUT/QUESTION.json the moment it is known; what was printed is in OUT/QUESTION.log.
+Every figure is in OUT/QUESTION.json the moment it is known; what was printed is in OUT/QUESTION.log. Parts that are named
+have files of their own, QUESTION-PART-….json.
 """
 
 import argparse
@@ -28,12 +29,15 @@ def arguments_of(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=8, help="no longer than this (default: 8)")
     parser.add_argument("--bundle", type=Path, default=ROOT / "gpu-bundle", help="of bundle.py; `good` needs its run")
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", ROOT / "gpu-figures")), help="folder")
+    parser.add_argument("--name", help="of the files that are written (default: the question and the parts)")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # this process is a part's
     arguments = parser.parse_args(given)
     parts = import_module(arguments.question).PARTS
     if unknown := [part for part in arguments.part if part not in parts]:
         parser.error(f"{arguments.question} has no part {unknown[0]!r}, but {', '.join(parts)}")
-    arguments.part = arguments.part or list(parts)
+    # Parts that are named have a file of their own: a later call leaves what an earlier one found.
+    named = "-".join([arguments.question, *(arguments.part if not arguments.name else [])])
+    arguments.name, arguments.part = arguments.name or named, arguments.part or list(parts)
     return arguments
 
 
@@ -41,8 +45,17 @@ def measured(part: str, arguments: argparse.Namespace, figures: Figures, deadlin
     """Runs a part to its end, or to the deadline; returns how it went."""
     options = ["--small"] * arguments.small + ["--bundle", str(arguments.bundle), "--out", str(arguments.out)]
     options += ["--minutes", str((deadline - time.monotonic()) / 60)]
-    command = [sys.executable, str(Path(__file__)), arguments.question, part, "--inside", *options]
-    with open(arguments.out / f"{arguments.question}.log", "ab") as log:
+    command = [
+        sys.executable,
+        str(Path(__file__)),
+        arguments.question,
+        part,
+        "--inside",
+        "--name",
+        arguments.name,
+        *options,
+    ]
+    with open(arguments.out / f"{arguments.name}.log", "ab") as log:
         log.write(f"== {part}\n".encode())
         log.flush()
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
@@ -67,7 +80,7 @@ def measured(part: str, arguments: argparse.Namespace, figures: Figures, deadlin
 def main() -> int:
     arguments = arguments_of()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    figures = Figures(arguments.out / f"{arguments.question}.json")
+    figures = Figures(arguments.out / f"{arguments.name}.json")
     deadline = time.monotonic() + 60 * arguments.minutes
     if arguments.inside:
         (part,) = arguments.part

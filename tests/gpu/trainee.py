@@ -5,7 +5,9 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from ionscape.jobs.lease import Lease, lease
 from ionscape.jobs.signals import stoppable
@@ -61,7 +63,9 @@ def train(arguments: argparse.Namespace, held: Lease) -> None:
         held.look()
 
     family = families()[settings.family].model()
-    family.fit(training, validation, settings, FitContext(NAMES, arguments.threads, progress))
+    with tempfile.TemporaryDirectory() as folder:  # a checkpoint an epoch, as a job writes it
+        context = FitContext(NAMES, arguments.threads, progress, Path(folder) / "checkpoint.safetensors")
+        family.fit(training, validation, settings, context)
 
 
 if __name__ == "__main__":

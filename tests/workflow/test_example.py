@@ -206,7 +206,13 @@ def test_an_exported_ensemble_answers_elsewhere_bit_for_bit(example, tmp_path):
     written = read_predictions(elsewhere / "predictions/predictions.csv")
     np.testing.assert_allclose(written[here.labels].astype(float), here.probabilities[:3], rtol=1e-5)
     assert not (elsewhere / "results").exists()  # nothing was simulated, nothing trained
-    assert {path.name for path in model.glob("[!.]*")} == {"README.md", "ensemble.json", "model.json", "models"}
+    assert {path.name for path in model.glob("[!.]*")} == {
+        "README.md",
+        "ensemble.json",
+        "known.parquet",
+        "model.json",
+        "models",
+    }
     card = (elsewhere / "theirs/README.md").read_text()
     metrics = json.loads((folder / "results/example/ensemble/metrics.json").read_text())
     assert f"{metrics['ensemble_nested']['log_loss']:.4f}" in card

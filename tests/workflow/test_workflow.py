@@ -95,13 +95,25 @@ def test_no_sample_is_scored_by_a_model_that_saw_it(finished):
     split = dict(zip(samples["sample_id"], samples["split"], strict=True))
     fold_of = dict(zip(*pq.read_table(run / "folds.parquet").to_pydict().values(), strict=True))
     assert set(fold_of) == {sample for sample in split if split[sample] == "train"}
+    finer = dict(zip(*pq.read_table(run / "folds-4.parquet").to_pydict().values(), strict=True))
+    assert {sample: fold // 2 for sample, fold in finer.items()} == fold_of
     for model in MODELS:
-        scored = [ids(run / f"models/{model}/fold{fold}/oof.parquet") for fold in (0, 1)]
-        assert [set(part) for part in scored] == [{s for s in fold_of if fold_of[s] == fold} for fold in (0, 1)]
-        assert scored[0] == [sample for sample in samples["sample_id"] if fold_of.get(sample) == 0]  # in metadata order
-        for fold in (0, 1):
+        of = finer if model == "kernel" else fold_of
+        folds = range(max(of.values()) + 1)
+        scored = [ids(run / f"models/{model}/fold{fold}/oof.parquet") for fold in folds]
+        assert [set(part) for part in scored] == [{s for s in of if of[s] == fold} for fold in folds]
+        assert scored[0] == [sample for sample in samples["sample_id"] if of.get(sample) == 0]  # in metadata order
+        for fold in folds:
             predicted = ids(run / f"models/{model}/fold{fold}/test.parquet")
             assert predicted == [sample for sample in samples["sample_id"] if split[sample] != "train"]  # val is scored
+    for model in ("kernel", "events"):
+        assert ids(run / f"models/{model}/refit/test.parquet") == predicted
+    collected = pq.read_table(run / "logits/test.parquet").to_pydict()
+    fits = set(zip(collected["model"], collected["fold"], strict=True))
+    assert {fold for model, fold in fits if model in ("kernel", "events")} == {
+        -1
+    }  # the refit alone answers for new samples
+    assert {fold for model, fold in fits if model == "lightgbm"} == {0, 1}
     assert sorted(ids(run / "ensemble/oof.parquet")) == sorted(fold_of)
 
 
@@ -348,7 +360,7 @@ PLANS = {
     "mars1-cpu": ("data/mars1", {"train_fold": 40, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
     "gcms-cpu": ("data/gcms", {"train_fold": 35, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "gcms": ("data/gcms", {"train_fold": 60, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
-    "quick": (None, {"train_fold": 12, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
+    "quick": (None, {"train_fold": 14, "refit": 2, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
 }
 
 

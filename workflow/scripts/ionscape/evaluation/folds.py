@@ -88,6 +88,8 @@ def draw_folds(labels: np.ndarray, count: int, seed: int, groups: Sequence[str] 
         )
     from iterstrat.ml_stratifiers import MultilabelStratifiedKFold  # a second: only where folds are drawn
 
+    if labels.shape[1] == 1:  # the splitter wants several: present and absent are two
+        labels = np.hstack([labels, 1 - labels])
     folds = np.empty(len(labels), dtype=np.int32)
     splitter = MultilabelStratifiedKFold(n_splits=count, shuffle=True, random_state=seed)
     for fold, (_, validation) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels.astype(int))):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -34,6 +35,9 @@ NEEDED_SHARE = 0.5
 
 #: With ``auto``, jobs fill a device up to this share of its memory.
 FILLED_SHARE = 0.95
+
+#: What a process takes of a GPU beside its tensors, MiB.
+CONTEXT_MIB = 700
 
 #: A training has all its memory once it has validated twice: the second time captures the validation's CUDA graphs.
 MEASURED_AFTER = 2
@@ -81,12 +85,23 @@ class Lease:
         now = next((device for device in installed() if device.uuid == self.device.uuid), None)
         if now is None or now.free is None or now.total is None or self.device.free is None:
             return
-        taken = max(self.device.free - now.free, 1.0)
+        taken = max(self.device.free - now.free, _own_mib(), 1.0)
         for path in self.learns:
             write_bytes(path, f"{taken:.0f}".encode())
         self.learns = ()
         fit = min(int(FILLED_SHARE * now.total / taken), MOST_SLOTS)
         logger.info("takes %.0f of the GPU's %.0f MiB: %d such jobs fit at once (gpu.slots: auto)", taken, now.total, fit)
+
+
+def _own_mib() -> float:
+    """What this process has of the GPU by PyTorch's own count, and its CUDA context, MiB; 0 where it has none.
+
+    The driver's figures from before and after tell less where another job was just ending.
+    """
+    torch = sys.modules.get("torch")  # of the job, which has it by now: importing it here would be too early
+    if torch is None or not torch.cuda.is_initialized():
+        return 0.0
+    return torch.cuda.memory_reserved() / 2**20 + CONTEXT_MIB
 
 
 def leased(job: Any, stopping: Stopping) -> AbstractContextManager[Lease]:

@@ -116,6 +116,8 @@ class NeuralModel(FittedModel):
         precision = resolve_precision(settings.precision, where)
         shape = training.inputs.shape[1:]
         set_up(precision, context.threads, settings.seed)
+        if where.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(where)  # of this try alone
         network = cls.build(settings, shape, len(context.labels), fresh=True)
         if lack:
             if not recompute_blocks(network):

@@ -1,5 +1,6 @@
 """Where and how exactly networks are computed: device, precision, what fits in memory."""
 
+import os
 import socket
 
 import torch
@@ -65,6 +66,7 @@ def set_up(precision: str, threads: int, seed: int) -> None:
     on one thread, as sums depend on how many there are.
     """
     reference = precision == "reference"
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS and cuDNN's GRU: else sums depend on streams
     torch.set_num_threads(1 if reference else threads)
     threadpool_limits(1 if reference else threads, "blas")
     torch.manual_seed(seed)
@@ -90,5 +92,6 @@ def free_memory(where: torch.device) -> int | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """A GPU's or the CPU allocator's: the latter is a RuntimeError that only its text tells apart."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+    """A GPU's, a CUDA library's or the CPU allocator's: the latter two are RuntimeErrors that only texts tell apart."""
+    said = ("allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in said)

@@ -20,8 +20,8 @@ def average_weights(averaged: dict[str, torch.Tensor], weights: dict[str, torch.
     numbers = [name for name, value in weights.items() if value.is_floating_point()]
     share = 1 - min(decay, (1 + steps) / (10 + steps))
     torch._foreach_lerp_([averaged[name] for name in numbers], [weights[name] for name in numbers], share)
-    for name in weights.keys() - set(numbers):
-        averaged[name].copy_(weights[name])
+    if counters := [name for name in weights if name not in set(numbers)]:
+        torch._foreach_copy_([averaged[name] for name in counters], [weights[name] for name in counters])
 
 
 @contextmanager

@@ -1,21 +1,28 @@
 """CUDA graphs: a computation of thousands of short kernels, launched as one."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import torch
+
+logger = logging.getLogger("ionscape")
 
 
 class Graphs:
     """Captures computations of a training; all share one pool of memory, as no two of them run at once.
 
     A graph computes on the tensors that it was captured with: who replays it writes new values into these.
+
+    Attributes:
+        given_up: there was too little memory for them: everything is launched kernel by kernel from then on.
     """
 
     def __init__(self, where: torch.device):
         self.where = where
         self.stream = torch.cuda.Stream(where)
         self.pool: Any = None
+        self.given_up = False
 
     def launch(self, compute: Callable[[], Any]) -> Any:
         """Computes kernel by kernel on the stream that captures, as gradients remember the one that they are made on."""
@@ -33,6 +40,11 @@ class Graphs:
             result = compute()
         self.pool = graph.pool()
         return graph, result
+
+    def give_up(self) -> None:
+        """Who holds graphs lets go of them, which alone gives their pool's memory back."""
+        logger.info("too little memory for CUDA graphs: kernels are launched one by one")
+        self.given_up = True
 
 
 def graphs_for(where: torch.device, precision: str, recompute: bool) -> Graphs | None:

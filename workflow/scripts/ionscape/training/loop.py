@@ -74,12 +74,14 @@ class State:
         return tensors, facts | {"best": self.best if math.isfinite(self.best) else None}
 
     @classmethod
-    def of(cls, tensors: dict[str, torch.Tensor], facts: dict, where: torch.device) -> "State":
-        """The reverse of :meth:`state_dict`; the average goes to the device."""
+    def of(cls, tensors: dict[str, torch.Tensor], facts: dict, weights_now: dict[str, torch.Tensor]) -> "State":
+        """The reverse of :meth:`state_dict`; the average lies in memory as the network's weights do, and where they are."""
         best = math.inf if facts["best"] is None else facts["best"]
         logits = tensors["best_logits"].numpy() if "best_logits" in tensors else None
         saved = {name: facts[name] for name in ("epoch", "step", "seconds", "history", "best_epoch")}
-        averaged = {name: value.to(where) for name, value in part_of(tensors, "averaged/").items()}
+        averaged = {
+            name: torch.empty_like(weights_now[name]).copy_(value) for name, value in part_of(tensors, "averaged/").items()
+        }
         weights = part_of(tensors, "best/")
         return cls(**saved, best=best, best_logits=logits, best_weights=weights, averaged=averaged)
 
@@ -121,7 +123,7 @@ def train(
         tensors, facts = saved
         step.load_state_dict(tensors)
         batches.load_state_dict(tensors)
-        state = State.of(tensors, facts, batches.where)
+        state = State.of(tensors, facts, network.state_dict())
         logger.info("going on from the checkpoint: %d epochs and %d steps are done", state.epoch, state.step)
     epochs = settings.epochs if len(validation) else context.last_epoch or settings.epochs
     while state.epoch < epochs:

@@ -1,15 +1,13 @@
 """A network's logits of many samples: in batches as large as the device takes, once or after every epoch."""
 
-import logging
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 
+from .device import is_out_of_memory
 from .graphs import Graphs
-
-logger = logging.getLogger("ionscape")
 
 #: Samples predicted at a time: where a GPU has less memory, halves of it are tried.
 BATCH = {"cpu": 32, "cuda": 256}
@@ -46,15 +44,18 @@ class Validation:
         self, prepare: Prepare, answer: Answer, samples: int, labels: int, where: torch.device, graphs: Graphs | None
     ):
         self.prepare, self.answer, self.samples, self.labels = prepare, answer, samples, labels
-        self.graphs, self.size = graphs, BATCH[where.type]
+        self.graphs, self.where, self.size = graphs, where, BATCH[where.type]
         self.captured: list[tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]] = []
         self.asked = False
 
     @torch.inference_mode()
     def __call__(self) -> np.ndarray:
         """float32 [samples, labels]. Raises as :func:`in_batches`."""
-        if self.graphs and self.asked and not self.captured:  # the first time chose kernels, and how many samples fit
-            self._capture(self.graphs)
+        graphs = None if self.graphs is None or self.graphs.given_up else self.graphs
+        if graphs is None:
+            self.captured.clear()
+        elif self.asked and not self.captured:  # the first time chose kernels, and how many samples fit
+            self._capture(graphs)
         if self.captured:
             return self._collected([self._replayed(graph, logits) for graph, _, logits in self.captured])
         parts: list[torch.Tensor] = []
@@ -63,8 +64,8 @@ class Validation:
             try:
                 parts.append(self._launched(slice(start, start + self.size)).cpu())
                 start += self.size
-            except torch.OutOfMemoryError:
-                if self.size == 1:
+            except RuntimeError as error:
+                if self.size == 1 or self.where.type == "cpu" or not is_out_of_memory(error):
                     raise
                 self.size //= 2
         self.asked = True
@@ -75,14 +76,22 @@ class Validation:
         return self.graphs.launch(lambda: self.answer(inputs)) if self.graphs else self.answer(inputs)
 
     def _capture(self, graphs: Graphs) -> None:
-        try:
-            for start in range(0, self.samples, self.size):
-                inputs = self.prepare(slice(start, start + self.size))
-                graph, logits = graphs.capture(partial(self.answer, inputs))
-                self.captured.append((graph, inputs, logits))  # the graph reads the inputs at every replay
-        except torch.OutOfMemoryError:  # the samples' inputs and the graphs take more than a batch at a time did
-            logger.info("too little memory for CUDA graphs of the validation: its kernels are launched one by one")
-            self.captured, self.graphs = [], None
+        """Captures all batches, in smaller ones where the pool would grow beyond the device's memory."""
+        while True:
+            try:
+                for start in range(0, self.samples, self.size):
+                    inputs = self.prepare(slice(start, start + self.size))
+                    graph, logits = graphs.capture(partial(self.answer, inputs))
+                    self.captured.append((graph, inputs, logits))  # the graph reads the inputs at every replay
+                return
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            self.captured.clear()
+            if self.size == 1:
+                graphs.give_up()
+                return
+            self.size //= 2
 
     def _replayed(self, graph: torch.cuda.CUDAGraph, logits: torch.Tensor) -> torch.Tensor:
         graph.replay()

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .checkpoint import part_of
-from .device import autocast
+from .device import autocast, is_out_of_memory
 from .graphs import Graphs
 from .settings import NetworkSettings
 
@@ -59,12 +59,17 @@ class Step:
         if self.graphs is None:
             self._compute(inputs, targets)
             return
+        if self.graphs.given_up:
+            self.captured.clear()
+            self.graphs.launch(lambda: self._compute(inputs, targets))
+            return
         seen = self.seen[inputs.shape] = self.seen.get(inputs.shape, 0) + 1
         if seen <= EAGER_STEPS:
             self.graphs.launch(lambda: self._compute(inputs, targets))
             return
-        if inputs.shape not in self.captured:
-            self.captured[inputs.shape] = self._capture(self.graphs, inputs, targets)
+        if inputs.shape not in self.captured and not self._capture(self.graphs, inputs, targets):
+            self(inputs, targets, rate)
+            return
         graph, static_inputs, static_targets = self.captured[inputs.shape]
         static_inputs.copy_(inputs)
         static_targets.copy_(targets)
@@ -119,11 +124,17 @@ class Step:
         if self.where.type == "cuda" and "random/cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random/cuda"], self.where)
 
-    def _capture(
-        self, graphs: Graphs, inputs: torch.Tensor, targets: torch.Tensor
-    ) -> tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]:
+    def _capture(self, graphs: Graphs, inputs: torch.Tensor, targets: torch.Tensor) -> bool:
+        """Captures the step of this shape; nothing is computed yet. False: there is too little memory for graphs."""
         static_inputs, static_targets = inputs.clone(), targets.clone()
         self.optimizer.zero_grad()
-        graph, _ = graphs.capture(lambda: self._compute(static_inputs, static_targets))
+        try:
+            graph, _ = graphs.capture(lambda: self._compute(static_inputs, static_targets))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            graphs.give_up()
+            return False
         logger.info("captured the step of inputs %s as a CUDA graph", "×".join(map(str, inputs.shape)))
-        return graph, static_inputs, static_targets
+        self.captured[inputs.shape] = graph, static_inputs, static_targets
+        return True

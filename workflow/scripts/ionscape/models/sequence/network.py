@@ -60,7 +60,12 @@ class Recurrent(nn.Module):
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """[n, channels, bins], same shape."""
         hidden = hidden.transpose(1, 2)
-        return self.dropout(self.norm(hidden + self.gru(hidden)[0])).transpose(1, 2)
+        if hidden.is_cuda:  # autocast would make it fp16 there, whatever it is told
+            with torch.autocast("cuda", enabled=False):
+                found = self.gru(hidden.float())[0]
+        else:
+            found = self.gru(hidden)[0]
+        return self.dropout(self.norm(hidden + found)).transpose(1, 2)
 
 
 class Network(nn.Module):
