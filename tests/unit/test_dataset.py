@@ -16,8 +16,11 @@ from ionscape.data.check import Layout, check_dataset
 from ionscape.data.labels import read_labels
 from ionscape.data.samples import SampleTable
 from ionscape.errors import InputError, InputErrors
+from ionscape.evaluation.folds import draw_folds
 from ionscape.files.paths import resolve_inside
 from ionscape.images.render import render
+from ionscape.report.dataset_page import scarce_labels
+from support.samples import sample_table
 
 HEADER = "time,mass,intensity"
 COLUMNS = {"axis": "time", "mass": "mass", "intensity": "intensity", "time": "time"}
@@ -282,7 +285,29 @@ def test_no_training_samples(folder):
 def test_a_label_that_is_neither_0_nor_1(folder, value):
     folder.labels["train_labels.csv"] = f"sample_id,aromatic,mineral\nA,1,0\nB,0,{value}\n"
     place = f"{folder.path('train_labels.csv')}, line 3, column 'mineral'"
-    assert folder.problem() == f"{place}: {value!r} is not a label, expected 0 or 1"
+    way_out = "; say 0 where it was looked for and not found, else leave the sample out of split train" * (not value)
+    assert folder.problem() == f"{place}: {value!r} is not a label, expected 0 or 1{way_out}"
+
+
+def test_labels_that_cannot_be_learnt_are_named():
+    """Of 12 training samples in 3 folds; what is in another split does not count."""
+    truth = np.zeros((13, 6))
+    for label, positives in enumerate((0, 2, 3, 9, 10, 12)):
+        truth[:positives, label] = 1
+    truth[12] = [1, 1, 1, 1, 1, 0]
+    table = sample_table([f"S{row}" for row in range(13)], [*"abcdef"], truth, splits=[*["train"] * 12, "val"])
+    found = scarce_labels(table, 3)
+    assert list(found) == ["a", "b", "e", "f"]
+    assert found["b"].startswith("2 positive of 12, fewer than the 3 folds")
+    assert found["e"].startswith("2 negative of 12")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_label_is_stratified_too(seed):
+    labels = (np.arange(14)[:, None] % 2).astype(np.float32)
+    folds = draw_folds(labels, 2, seed)
+    assert np.bincount(folds).tolist() == [7, 7]
+    assert {int(labels[folds == fold].sum()) for fold in (0, 1)} == {3, 4}
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ rule check_dataset:
         columns=COLUMNS,
         side=SIDE,
         group=CONFIG.folds.group,
+        folds=CONFIG.folds.count,
         grid=GRID,
         version=[version("samples"), version("runs")],
     message:

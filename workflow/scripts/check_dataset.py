@@ -15,7 +15,7 @@ from ionscape.files.atomic import write_text
 from ionscape.images.render import render
 from ionscape.jobs.progress import Progress
 from ionscape.jobs.script import door, logger
-from ionscape.report.dataset_page import check_page
+from ionscape.report.dataset_page import check_page, scarce_labels
 
 
 def main(job) -> None:
@@ -30,8 +30,10 @@ def main(job) -> None:
         grid=Grid(**job.params.grid),
     )
     checked = check_dataset(layout, partial(render, grid=layout.grid), job.threads, Progress("runs checked"))
-    write_text(job.output.page, check_page(checked, layout))
+    write_text(job.output.page, check_page(checked, layout, job.params.folds))
     samples = checked.samples
+    for label, why in scarce_labels(samples, job.params.folds).items():
+        logger.warning("label %s: %s", label, why)
     samples.write(job.output.samples)
     write_facts(job.output.runs, samples.ids, checked.runs)
     logger.info("%d samples, %d labels; what is odd: %s", len(samples.ids), len(samples.labels), job.output.page)

@@ -11,6 +11,10 @@ from .names import is_readable
 RESERVED = {"split", "side", "group", "path", "md5", "n_rows", "predict", "model", "fold", "file", "warning", "problem"}
 
 
+#: What to do with an empty cell.
+UNKNOWN = "; say 0 where it was looked for and not found, else leave the sample out of split train"
+
+
 def read_labels(files: Iterable[Path]) -> tuple[list[str], dict[str, list[float]], list[str]]:
     """Reads label files: (label names, sample_id → 0/1 values in that order, problems)."""
     names: list[str] = []
@@ -48,7 +52,8 @@ def read_labels(files: Iterable[Path]) -> tuple[list[str], dict[str, list[float]
             for name in names:
                 text = row[name].strip()
                 if text not in ("0", "1", "0.0", "1.0"):
-                    problems.append(f"{path}, line {line}, column {name!r}: {text!r} is not a label, expected 0 or 1")
+                    place, way_out = f"{path}, line {line}, column {name!r}", "" if text else UNKNOWN
+                    problems.append(f"{place}: {text!r} is not a label, expected 0 or 1{way_out}")
                     text = "0"
                 values[sample].append(float(text))
     return names, values, problems

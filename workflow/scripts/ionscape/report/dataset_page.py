@@ -5,14 +5,31 @@ from html import escape
 import numpy as np
 
 from ..data.check import Checked, Layout
+from ..data.samples import SampleTable
 from .html import document, table
 
 #: Samples listed one by one on the check's page.
 LISTED = 30
 
 
-def check_page(checked: Checked, layout: Layout) -> str:
-    """The page of what is in a data set and what is odd about it, as HTML."""
+def scarce_labels(samples: SampleTable, folds: int) -> dict[str, str]:
+    """Labels that cannot be learnt or scored in every fold, and why, of the training samples. ``folds``: how many."""
+    train = samples.train_part()
+    positives, n = np.nansum(train.truth, axis=0).astype(int).tolist(), len(train.ids)
+    found = {}
+    for label, count in zip(samples.labels, positives, strict=True):
+        if count == 0:
+            found[label] = "no positive: nothing to learn, and its log loss says nothing"
+        elif count == n:
+            found[label] = "every sample is positive: nothing to learn, and its log loss says nothing"
+        elif min(count, n - count) < folds:
+            what = f"{count} positive" if count < folds else f"{n - count} negative"
+            found[label] = f"{what} of {n}, fewer than the {folds} folds: some folds cannot score it"
+    return found
+
+
+def check_page(checked: Checked, layout: Layout, folds: int) -> str:
+    """The page of what is in a data set and what is odd about it, as HTML. ``folds``: how many the run has."""
     samples, runs = checked.samples, checked.runs
     counts = []
     for split in dict.fromkeys(samples.splits):
@@ -44,6 +61,7 @@ def check_page(checked: Checked, layout: Layout) -> str:
         table(["split", "samples", "labelled", "side flag", "rows"], counts),
         "<h2>Labels</h2>",
         table(["label", "positives", "share", ""], positives, raw=True),
+        *_scarce(samples, folds),
         "<h2>Ranges</h2>",
         table(["", "smallest", "median", "largest"], facts),
         "<h2>What is odd, and used as it is</h2>",
@@ -52,6 +70,12 @@ def check_page(checked: Checked, layout: Layout) -> str:
         f"<p>{len(twins)} groups. {'; '.join(twins[:LISTED])}{' …' if len(twins) > LISTED else ''}</p>",
     ]
     return document(f"Data set {layout.root}", "".join(parts))
+
+
+def _scarce(samples: SampleTable, folds: int) -> list[str]:
+    found = scarce_labels(samples, folds)
+    rows = [[label, why] for label, why in found.items()]
+    return ["<h2>Labels that cannot be learnt or scored well</h2>", table(["label", "why"], rows)] if rows else []
 
 
 FINDINGS = {
