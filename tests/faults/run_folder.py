@@ -37,7 +37,7 @@ CONFIG = {
             "warmup_epochs": 1,
             "precision": "reference",
         },
-        "lightgbm": {"family": "table", "trees": 4},
+        "lightgbm": {"family": "table", "trees": 4, "folds": 4, "refit": True},
     },
     "report": {"samples": 1, "mistakes": 1, "evidence": 1},
 }

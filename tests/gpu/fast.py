@@ -50,7 +50,7 @@ def steps(note: Note, options: Options, networks: tuple[str, ...] = ("hrnet_w64"
     if options.small:
         networks = ("test_resnet", "gru")[: len(networks)]
         words = ["--warmup", "1", "--steps", "1", "--rounds", "1", "--batch", "4", "--shape", "64", "48"]
-        words += ["--widths", "32", "48"]
+        words += ["--widths", "32", "48", "--threads", "1"]
     for network in networks:
         note(**{network: script("train_step", network, *words)["results"][0]})
 

@@ -5,9 +5,9 @@ have files of their own, QUESTION-PART-….json.
 """
 
 import argparse
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -15,6 +15,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+import torch
 from figures import Figures, Options
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,6 @@ def arguments_of(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--bundle", type=Path, default=ROOT / "gpu-bundle", help="of bundle.py; `good` needs its run")
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", ROOT / "gpu-figures")), help="folder")
     parser.add_argument("--name", help="of the files that are written (default: the question and the parts)")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)  # this process is a part's
     arguments = parser.parse_args(given)
     parts = import_module(arguments.question).PARTS
     if unknown := [part for part in arguments.part if part not in parts]:
@@ -42,32 +42,21 @@ def arguments_of(given: list[str] | None = None) -> argparse.Namespace:
 
 
 def measured(part: str, arguments: argparse.Namespace, figures: Figures, deadline: float) -> str:
-    """Runs a part to its end, or to the deadline; returns how it went."""
-    options = ["--small"] * arguments.small + ["--bundle", str(arguments.bundle), "--out", str(arguments.out)]
-    options += ["--minutes", str((deadline - time.monotonic()) / 60)]
-    command = [
-        sys.executable,
-        str(Path(__file__)),
-        arguments.question,
-        part,
-        "--inside",
-        "--name",
-        arguments.name,
-        *options,
-    ]
-    with open(arguments.out / f"{arguments.name}.log", "ab") as log:
-        log.write(f"== {part}\n".encode())
-        log.flush()
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        started = time.monotonic()
-        try:
-            code: int | None = process.wait(max(deadline - started, 1))
-        except subprocess.TimeoutExpired:
-            code = None
-        if process.poll() is None or code:  # its own children too
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    """Runs a part to its end, or to the deadline; returns how it went.
+
+    Its process is forked: what this one has imported, which has not started CUDA, need not be imported again.
+    """
+    options = Options(arguments.small, arguments.bundle, arguments.out, deadline)
+    log = arguments.out / f"{arguments.name}.log"
+    process = multiprocessing.get_context("fork").Process(target=inside, args=(part, arguments, figures, options, log))
+    started = time.monotonic()
+    process.start()
+    process.join(max(deadline - started, 1))
+    code = process.exitcode
+    if code != 0:  # its own children too
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid or 0, signal.SIGKILL)
+        process.join()
     figures.note(part, part_seconds=round(time.monotonic() - started, 1))
     if code is None:
         figures.note(part, problem="the time was over")
@@ -77,27 +66,33 @@ def measured(part: str, arguments: argparse.Namespace, figures: Figures, deadlin
     return found.get("problem") or ("not as it should be" if found.get("ok") is False else "done")
 
 
+def inside(part: str, arguments: argparse.Namespace, figures: Figures, options: Options, log: Path) -> None:
+    """A part, in a process group of its own that writes into the log."""
+    os.setsid()
+    stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for descriptor in (1, 2):
+        os.dup2(stream, descriptor)
+    print(f"== {part}", flush=True)
+    if options.small:
+        torch.set_num_threads(1)  # beside other work two would wait for each other
+    try:
+        import_module(arguments.question).PARTS[part](figures.of_part(part), options)
+    except Exception as error:
+        traceback.print_exc()
+        figures.note(part, problem=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        sys.exit(1)
+
+
 def main() -> int:
     arguments = arguments_of()
     arguments.out.mkdir(parents=True, exist_ok=True)
     figures = Figures(arguments.out / f"{arguments.name}.json")
-    deadline = time.monotonic() + 60 * arguments.minutes
-    if arguments.inside:
-        (part,) = arguments.part
-        options = Options(arguments.small, arguments.bundle, arguments.out, deadline)
-        try:
-            import_module(arguments.question).PARTS[part](figures.of_part(part), options)
-        except Exception as error:
-            traceback.print_exc()
-            figures.note(part, problem=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
-            return 1
-        return 0
-    problems = 0
+    deadline, problems = time.monotonic() + 60 * arguments.minutes, 0
     for part in ["machine", *(part for part in arguments.part if part != "machine")]:
         figures.clear(part)
         if deadline - time.monotonic() < 5:
-            figures.note(part, problem="left out: the time was over")
-            said = figures.of(part)["problem"]
+            said = "left out: the time was over"
+            figures.note(part, problem=said)
         else:
             said = measured(part, arguments, figures, deadline)
         problems += said != "done"

@@ -95,7 +95,10 @@ def test_the_same_files_as_on_one_box(cluster, fresh, request):
         "check.html",
         "samples.parquet",
         "folds.parquet",
+        "folds-4.parquet",
         "replicates.parquet",
+        "known.parquet",
+        "similarity.parquet",
         "images",
         "features.parquet",
         "logits",
@@ -103,15 +106,17 @@ def test_the_same_files_as_on_one_box(cluster, fresh, request):
     )
     parts += tuple(f"models/{model}" for model in FAMILIES)
     assert fingerprints(fresh, *parts) == fingerprints(finished, *parts)
-    assert len(fingerprints(fresh, *parts)) == 1 + 8 + 2 + 6 + 12 * 4
+    assert len(fingerprints(fresh, *parts)) == 1 + 11 + 2 + 6 + 14 * 4 + 2 * 3
 
     rows = [row.split("|") for row in call("squeue", "-h", "-t", "all", "-o", "%A|%P|%N|%S|%e|%k|%T").splitlines()]
     jobs = [row for row in rows if row[0] not in before]
     assert {row[-1] for row in jobs} == {"COMPLETED"}
     gpu = [row for row in jobs if row[1] == "gpu"]
-    assert len(gpu) == 4
-    assert all(re.search("train_fold_wildcards_(events|lite0-mass)_", row[5]) for row in gpu)
-    assert sum("train_fold" in row[5] for row in jobs) == 12
+    assert len(gpu) == 5
+    trained = [row for row in gpu if re.search("train_fold_wildcards_(events|lite0-mass)_", row[5])]
+    (refitted,) = (row for row in gpu if row not in trained)
+    assert re.search("refit_wildcards_events", refitted[5])
+    assert sum("train_fold" in row[5] for row in jobs) == 14
     assert sum("render_images" in row[5] for row in jobs) == 2
     had = {}
     for model in ("events", "lite0-mass"):
