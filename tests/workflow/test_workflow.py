@@ -356,10 +356,19 @@ def test_a_hostile_configuration_is_one_message_and_leaves_nothing(workflow, fil
 PLANS = {
     "second-place": ("data/mars2", {"train_fold": 55, "normalize_images": 2, "render_images": 4}),
     "second-place-rerun": ("data/mars2", {"train_fold": 80, "normalize_images": 2, "render_images": 4}),
-    "mars1": ("data/mars1", {"train_fold": 95, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
-    "mars1-cpu": ("data/mars1", {"train_fold": 40, "normalize_images": 3, "render_images": 4, "extract_features": 1}),
-    "gcms-cpu": ("data/gcms", {"train_fold": 35, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
-    "gcms": ("data/gcms", {"train_fold": 60, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
+    "mars1": (
+        "data/mars1",
+        {"train_fold": 110, "refit": 1, "normalize_images": 3, "render_images": 4, "extract_features": 1},
+    ),
+    "mars1-cpu": (
+        "data/mars1",
+        {"train_fold": 55, "refit": 1, "normalize_images": 3, "render_images": 4, "extract_features": 1},
+    ),
+    "gcms-cpu": (
+        "data/gcms",
+        {"train_fold": 50, "refit": 1, "normalize_images": 1, "render_images": 4, "extract_features": 1},
+    ),
+    "gcms": ("data/gcms", {"train_fold": 75, "refit": 1, "normalize_images": 1, "render_images": 4, "extract_features": 1}),
     "quick": (None, {"train_fold": 14, "refit": 2, "normalize_images": 2, "render_images": 2, "simulate_example": 1}),
 }
 
