@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from ionscape.evaluation.cross_validation import History
-from ionscape.evaluation.run_metrics import Reliability, Step
+from ionscape.evaluation.run_metrics import Reliability, SimilarityBin, Step
 from ionscape.evidence.table import EvidenceTable, LabelEvidence
 from ionscape.report.figures.data import images_figure, labels_figure, tic_figure
 from ionscape.report.figures.ensemble import (
     correlations_figure,
     precision_recall_figure,
     reliability_figure,
+    similarity_figure,
     walks_figure,
     weights_figure,
 )
@@ -24,6 +25,7 @@ CELLS, NONE = RNG.random((20, 8)), np.zeros((20, 8))
 LOSSES = [(0.6, 0.6), (0.4, 0.35), (0.3, 0.4)]
 ROWS = [{"epoch": n, "train_loss": train, "validation_loss": loss} for n, (train, loss) in enumerate(LOSSES, start=1)]
 BINS = Reliability(ece=0.1, probability=[0.1, 0.9], frequency=[0.0, 1.0], count=[8, 2])
+NEAR = [SimilarityBin(similarity=at, samples=20, log_loss=0.5 - at / 3) for at in (-1, 0.7, 0.99, 1)]
 STEPS = [Step(members=["m"], loss=0.3), Step(members=["m", "n"], loss=0.2)]
 
 
@@ -42,6 +44,8 @@ FIGURES = {
     "weights": lambda: weights_figure(["m"], LABELS, np.array([[0, 0.5, 2.5]])),
     "walks": lambda: walks_figure({"grow": STEPS, "drop": STEPS[::-1]}),
     "reliability": lambda: reliability_figure({"all": BINS, **dict.fromkeys(LABELS, BINS)}),
+    "similarity": lambda: similarity_figure(NEAR, 0.995),
+    "one bin of similarity": lambda: similarity_figure(NEAR[-1:], 0.995),
     "precision and recall": lambda: precision_recall_figure(LABELS, np.array([[1, 0, 1], [0, 0, 1]]), RNG.random((2, 3))),
     "evidence": lambda: evidence_figure(
         CELLS, [Panel("$a", CELLS.sum(axis=1), CELLS, {"m": RNG.random(8)}), Panel("b", NONE[:, 0], NONE, {})], "time", None

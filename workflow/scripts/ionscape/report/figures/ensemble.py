@@ -111,6 +111,10 @@ def reliability_figure(calibration: dict[str, Reliability]) -> Figure:
     return figure
 
 
+#: Ticks of an axis on which 1 − cosine is logarithmic.
+COSINES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998)
+
+
 def similarity_figure(bins: Sequence[SimilarityBin], near_identical: float) -> Figure:
     """Log loss over how similar the most similar run is that was learnt from.
 
@@ -119,15 +123,18 @@ def similarity_figure(bins: Sequence[SimilarityBin], near_identical: float) -> F
     """
     figure = new_figure(5.2, 3.6)
     axes = figure.subplots()
-    distance = [1 - one.similarity for one in bins]
+    distance = [max(1 - one.similarity, 1e-4) for one in bins]
     axes.plot(distance, [one.log_loss for one in bins], "-o", color=BLUE, ms=5)
     for x, one in zip(distance, bins, strict=True):
         axes.annotate(f"{one.samples}", (x, one.log_loss), (4, 5), textcoords="offset points", fontsize=7, color=BLACK)
     axes.set_xscale("log")
     axes.invert_xaxis()
+    axes.set_xticks([1 - cosine for cosine in COSINES], [f"{cosine:g}" for cosine in COSINES], minor=False)
+    axes.set_xticks([], minor=True)
     axes.axvline(1 - near_identical, color=GREY, lw=0.8, ls=":")
+    axes.set_xlim(1.25 * max(distance), min(distance) / 1.25)
     axes.set_ylim(bottom=0)
-    tidy(axes, "how near the most similar run is", "1 − cosine similarity (dotted: near-identical)", "log loss, nested")
+    tidy(axes, "how near the most similar run is", "its cosine similarity", "log loss, nested")
     figure.subplots_adjust(left=0.14, right=0.96, top=0.9, bottom=0.16)
     return figure
 
