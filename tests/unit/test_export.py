@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ionscape.errors import InputError
+from ionscape.evaluation.novelty import Known
 from ionscape.files import artifact
 from ionscape.files.versions import FORMATS
 from ionscape.serving.export import open_export
@@ -54,6 +55,7 @@ class Folder:
             for name, settings in config["models"].items()
         }
         self.more: dict[str, str] = {}
+        self.known: Known | None = None
 
     def write(self) -> Path:
         files = {}
@@ -68,6 +70,9 @@ class Folder:
             path = self.root / f"models/{name}/fold0/weights.safetensors"
             path.write_bytes(b"none")
             files[path.relative_to(self.root).as_posix()] = hashlib.sha256(b"none").hexdigest()
+        if self.known:
+            self.known.write(self.root / "known.parquet")
+            files["known.parquet"] = hashlib.sha256((self.root / "known.parquet").read_bytes()).hexdigest()
         (self.root / "model.json").write_text(signed({"files": files | self.more, **self.facts}, "export"))
         return self.root
 
@@ -86,6 +91,48 @@ def folder(tmp_path):
 def test_a_sound_export(folder):
     found = open_export(folder.write()).ensemble
     assert found.model_dump(exclude_none=True) == folder.ensemble
+
+
+def known_runs(columns=64 * 16, folds=1, value=0.1):
+    return Known([f"S{row}" for row in range(3)], np.full((3, columns), value, np.float32), {folds: np.zeros(3, np.int32)})
+
+
+def test_the_runs_that_were_learnt_from(folder):
+    folder.known = known_runs()
+    assert open_export(folder.write()).known.ids == ["S0", "S1", "S2"]
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        (known_runs(columns=8), "known.parquet: found 3 runs of 8 columns, expected 1024 columns"),
+        (known_runs(value=np.nan), "known.parquet: print: found a value that is no number"),
+        (known_runs(folds=2), "known.parquet: column 'folds-1' is missing"),
+    ],
+)
+def test_known_runs_that_no_export_has(folder, known, message):
+    folder.known = known
+    assert message in folder.problem()
+
+
+NOVELTY = {"slope": {"aromatic": 0.1, "mineral": 0.0}, "centre": -1.0, "scale": 0.5, "low": -2.0, "high": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": 0.0}, "ensemble.json.novelty.m: not what a fit gives"),
+        ({"low": 3.0}, "ensemble.json.novelty.m: not what a fit gives"),
+        ({"slope": {"aromatic": 0.1}}, "ensemble.json.novelty.m.slope: key 'mineral' is missing"),
+    ],
+)
+def test_weights_by_novelty_that_no_fit_gives(folder, change, message):
+    folder.ensemble["novelty"] = {"m": NOVELTY, "n": NOVELTY}
+    open_export(folder.write())
+    folder.ensemble["novelty"]["m"] = NOVELTY | change
+    assert message in folder.problem()
+    del folder.ensemble["novelty"]["m"]
+    assert "ensemble.json.novelty: key 'm' is missing" in folder.problem()
 
 
 def test_the_labels_of_an_ensemble_may_be_in_another_order(folder):

@@ -1,5 +1,6 @@
 """model.json of an exported folder; and whether a folder, which may be anybody's, says what one says."""
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -139,6 +140,10 @@ def strange_ensemble(ensemble: Ensemble, members: Collection[str], labels: Colle
     if ensemble.novelty is not None:
         slopes = {name: own.slope for name, own in ensemble.novelty.items()}
         problems += [f"ensemble.json.novelty: key {one!r} is missing" for one in ensemble.members if one not in slopes]
+        for name, own in ensemble.novelty.items():
+            numbers = (*own.slope.values(), own.centre, own.scale, own.low, own.high)
+            if not (all(map(math.isfinite, numbers)) and own.scale > 0 and own.low <= own.high):
+                problems.append(f"ensemble.json.novelty.{name}: not what a fit gives")
         for name, slope in slopes.items():
             lacking = [one for one in labels if one not in slope]
             problems += [f"ensemble.json.novelty.{name}.slope: key {one!r} is missing" for one in lacking]
