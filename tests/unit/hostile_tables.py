@@ -190,7 +190,7 @@ def judge(files: Files, folder: Path) -> bool:
     assert samples.submission == plain(files.contents["submission_format.csv"])["sample_id"].tolist()
     assert not any(UNREADABLE.search(name) for name in [*samples.ids, *samples.labels])
     assert all(Path(file_name(name)).name == file_name(name) for name in [*samples.ids, *samples.labels])
-    check_page(checked, layout, 2).encode()
+    check_page(checked, layout).encode()
     train = samples.train_part().ids
     path = folder / "folds.csv"
     _, rows = read_rows(path, "the folds", ["sample_id", "fold"])

@@ -68,7 +68,7 @@ def check(name: str) -> str:
     samples = sample_table([name, "b"], [name], [[1], [0]], splits=[name, "train"], rows=np.array([1, 2]))
     runs = [RunFacts(missing=3), RunFacts()]
     layout = SimpleNamespace(columns={"axis": name}, root=Path(name.replace("/", "_")))
-    return check_page(Checked(samples, runs, [[name, "b"]]), layout, 5)
+    return check_page(Checked(samples, runs, [[name, "b"]]), layout)
 
 
 def sample(name: str) -> str:

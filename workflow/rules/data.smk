@@ -58,7 +58,6 @@ rule check_dataset:
         columns=COLUMNS,
         side=SIDE,
         group=CONFIG.folds.group,
-        folds=CONFIG.folds.count,
         grid=GRID,
         version=[version("samples"), version("runs")],
     message:

@@ -30,9 +30,9 @@ def main(job) -> None:
         grid=Grid(**job.params.grid),
     )
     checked = check_dataset(layout, partial(render, grid=layout.grid), job.threads, Progress("runs checked"))
-    write_text(job.output.page, check_page(checked, layout, job.params.folds))
+    write_text(job.output.page, check_page(checked, layout))
     samples = checked.samples
-    for label, why in scarce_labels(samples, job.params.folds).items():
+    for label, why in scarce_labels(samples).items():
         logger.warning("label %s: %s", label, why)
     samples.write(job.output.samples)
     write_facts(job.output.runs, samples.ids, checked.runs)

@@ -8,12 +8,15 @@ from ..data.check import Checked, Layout
 from ..data.samples import SampleTable
 from .html import document, table
 
+#: Samples of a class with which a label can be learnt and scored, in METHOD's five folds.
+FEWEST = 5
+
 #: Samples listed one by one on the check's page.
 LISTED = 30
 
 
-def scarce_labels(samples: SampleTable, folds: int) -> dict[str, str]:
-    """Labels that cannot be learnt or scored in every fold, and why, of the training samples. ``folds``: how many."""
+def scarce_labels(samples: SampleTable) -> dict[str, str]:
+    """Labels that cannot be learnt, or hardly, and why, of the training samples."""
     train = samples.train_part()
     positives, n = np.nansum(train.truth, axis=0).astype(int).tolist(), len(train.ids)
     found = {}
@@ -22,14 +25,14 @@ def scarce_labels(samples: SampleTable, folds: int) -> dict[str, str]:
             found[label] = "no positive: nothing to learn, and its log loss says nothing"
         elif count == n:
             found[label] = "every sample is positive: nothing to learn, and its log loss says nothing"
-        elif min(count, n - count) < folds:
-            what = f"{count} positive" if count < folds else f"{n - count} negative"
-            found[label] = f"{what} of {n}, fewer than the {folds} folds: some folds cannot score it"
+        elif min(count, n - count) < FEWEST:
+            what = f"{count} positive" if count < FEWEST else f"{n - count} negative"
+            found[label] = f"{what} of {n}: fewer than {FEWEST}, so that five folds have none to learn from or to score"
     return found
 
 
-def check_page(checked: Checked, layout: Layout, folds: int) -> str:
-    """The page of what is in a data set and what is odd about it, as HTML. ``folds``: how many the run has."""
+def check_page(checked: Checked, layout: Layout) -> str:
+    """The page of what is in a data set and what is odd about it, as HTML."""
     samples, runs = checked.samples, checked.runs
     counts = []
     for split in dict.fromkeys(samples.splits):
@@ -61,7 +64,7 @@ def check_page(checked: Checked, layout: Layout, folds: int) -> str:
         table(["split", "samples", "labelled", "side flag", "rows"], counts),
         "<h2>Labels</h2>",
         table(["label", "positives", "share", ""], positives, raw=True),
-        *_scarce(samples, folds),
+        *_scarce(samples),
         "<h2>Ranges</h2>",
         table(["", "smallest", "median", "largest"], facts),
         "<h2>What is odd, and used as it is</h2>",
@@ -72,8 +75,8 @@ def check_page(checked: Checked, layout: Layout, folds: int) -> str:
     return document(f"Data set {layout.root}", "".join(parts))
 
 
-def _scarce(samples: SampleTable, folds: int) -> list[str]:
-    found = scarce_labels(samples, folds)
+def _scarce(samples: SampleTable) -> list[str]:
+    found = scarce_labels(samples)
     rows = [[label, why] for label, why in found.items()]
     return ["<h2>Labels that cannot be learnt or scored well</h2>", table(["label", "why"], rows)] if rows else []
 
