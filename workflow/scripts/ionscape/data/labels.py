@@ -9,6 +9,7 @@ from .names import is_readable
 
 #: Columns of our own tables beside the labels'.
 RESERVED = {"split", "side", "group", "path", "md5", "n_rows", "predict", "model", "fold", "file", "warning", "problem"}
+RESERVED |= {"similarity", "nearest", "expected_log_loss"}
 
 
 #: What to do with an empty cell.
