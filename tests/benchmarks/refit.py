@@ -15,7 +15,7 @@ from common import machine  # isort: skip
 import numpy as np
 
 from ionscape.data.samples import Samples, SampleTable
-from ionscape.evaluation.cross_validation import refit, train_fold
+from ionscape.evaluation.cross_validation import train_fold
 from ionscape.evaluation.folds import Folds, draw_folds
 from ionscape.evaluation.metrics import interval, log_loss, sample_losses
 from ionscape.evaluation.selection import average_folds
@@ -35,7 +35,7 @@ def answers(samples: Samples, folds: Folds, settings: Any, inner: int, context: 
         predicted = np.isin(np.arange(len(samples)), asked)
         fits = [train_fold(samples, predicted, inside, k, settings, context).test for k in range(inner)]
         found["mean"][asked] = average_folds(np.stack(fits))
-        found["refit"][asked] = probabilities_of(refit(samples, predicted, inside, settings, context).test)
+        found["refit"][asked] = probabilities_of(train_fold(samples, predicted, inside, None, settings, context).test)
         print(f"outer fold {fold + 1}/{folds.count}", flush=True)
     return found
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ionscape.data.samples import Samples
 from ionscape.errors import InputError, InputErrors
-from ionscape.evaluation.cross_validation import History, chosen_epoch, config_hash, refit, train_fold
+from ionscape.evaluation.cross_validation import History, chosen_epoch, config_hash, train_fold
 from ionscape.evaluation.folds import ALWAYS, Folds, across_folds, divide_folds, draw_folds, given_folds, join_folds
 from ionscape.files.small_csv import Row
 from ionscape.models.inputs import with_inputs
@@ -268,7 +268,8 @@ def test_out_of_fold_logits_are_of_a_model_fitted_on_the_other_folds(fold, train
 def test_a_refit_is_fitted_on_all_folds_and_on_nobody_else():
     samples, folds = random_samples(3)
     predict = np.isnan(samples.labels[:, 0])
-    result = refit(samples, predict, Folds(folds), settings(c=0.1), FitContext(LABELS, 2))
+    result = train_fold(samples, predict, Folds(folds), None, settings(c=0.1), FitContext(LABELS, 2))
+    assert (result.validation, result.log_loss) == ([], None)
     training = [row for row, sample in enumerate(samples.ids) if sample in folds]
     assert len(training) == 48
     np.testing.assert_allclose(result.test, by_hand(samples, training, list(range(48, 60)), 0.1), rtol=1e-3, atol=1e-4)

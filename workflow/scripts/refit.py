@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 from ionscape.data.samples import SampleTable
-from ionscape.evaluation.cross_validation import History, chosen_epoch, refit, save_refit
+from ionscape.evaluation.cross_validation import History, chosen_epoch, save_fold, train_fold
 from ionscape.evaluation.folds import Folds
 from ionscape.jobs.lease import leased
 from ionscape.jobs.locks import alone_in
@@ -34,8 +34,8 @@ def main(job) -> None:
         about = {"model": job.wildcards.model, "fold": "all", "host": socket.gethostname(), "gpu": lease.uuid}
         progress = FitProgress(epoch, Path(job.log[0]).with_suffix(".jsonl"), about, lease.look)
         context = FitContext(table.labels, job.threads, progress, checkpoint, stopping, epoch)
-        fitted = refit(with_inputs(table, ids, inputs), table.predicted, folds, settings, context)
-        save_refit(fitted, folder, job.wildcards.model, input_facts)
+        result = train_fold(with_inputs(table, ids, inputs), table.predicted, folds, None, settings, context)
+        save_fold(result, folder, job.wildcards.model, None, input_facts)
         progress.finished()
         if not stopping():  # else Snakemake takes the outputs for unfinished, and asks for them again
             checkpoint.unlink(missing_ok=True)

@@ -29,7 +29,7 @@ class FoldResult:
         model: the fitted family model.
         validation, predicted: sample_ids of ``oof`` and ``test``, in the order of samples.parquet.
         oof, test: float32 logits [n, labels].
-        log_loss: of ``oof``.
+        log_loss: of ``oof``; None of a refit.
     """
 
     model: FittedModel
@@ -37,20 +37,21 @@ class FoldResult:
     predicted: list[str]
     oof: np.ndarray
     test: np.ndarray
-    log_loss: float
+    log_loss: float | None
 
 
 def train_fold(
     samples: Samples,
     predicted: np.ndarray,
     folds: Folds,
-    fold: int,
+    fold: int | None,
     settings: ModelSettings,
     context: FitContext,
 ) -> FoldResult:
     """Fits a model on all folds but one, and predicts that one and the test samples.
 
     Args:
+        fold: None is a refit, on all of them, which validates nothing; it ends after the context's ``last_epoch``.
         samples: all samples, in the order of samples.parquet; predicted: bool [n], which are predicted besides.
 
     Raises:
@@ -59,32 +60,8 @@ def train_fold(
     rows, validating = folds.split(samples.ids, fold)
     validation, test = samples.take(validating), samples.take(predicted)
     model = families()[settings.family].model().fit(samples.take(rows), validation, settings, context)
-    loss = log_loss(validation.labels, probabilities_of(model.validation_logits))
+    loss = log_loss(validation.labels, probabilities_of(model.validation_logits)) if len(validation) else None
     return FoldResult(model, list(validation.ids), list(test.ids), model.validation_logits, model.logits(test), loss)
-
-
-@dataclass(frozen=True)
-class Refit:
-    """A model that was fitted on all training samples: ``predicted``, ``test`` as :class:`FoldResult` has them."""
-
-    model: FittedModel
-    predicted: list[str]
-    test: np.ndarray
-
-
-def refit(samples: Samples, predicted: np.ndarray, folds: Folds, settings: ModelSettings, context: FitContext) -> Refit:
-    """Fits a model on the samples of all folds, and predicts the test samples, which are none of them.
-
-    Args:
-        samples, predicted: as :func:`train_fold`; context: its ``last_epoch`` is :func:`chosen_epoch`'s.
-
-    Raises:
-        Interrupted: it was told to stop.
-    """
-    rows = np.flatnonzero(folds.of_rows(samples.ids) >= ALWAYS)
-    nobody, test = samples.take(np.empty(0, dtype=np.int64)), samples.take(predicted)
-    model = families()[settings.family].model().fit(samples.take(rows), nobody, settings, context)
-    return Refit(model, list(test.ids), model.logits(test))
 
 
 def chosen_epoch(histories: Sequence["History"]) -> int | None:
@@ -93,38 +70,27 @@ def chosen_epoch(histories: Sequence["History"]) -> int | None:
     return round(float(np.mean(epochs))) if epochs and None not in epochs else None
 
 
-def save_refit(result: Refit, folder: Path, model: str, inputs: dict) -> None:
-    """Writes what :func:`save_fold` writes but for ``oof.parquet``; arguments as there."""
-    about = _about(result.model, model, ALWAYS, None)
-    result.model.save(folder, {**about, "inputs": inputs})
-    History(result.model.history, about).write(folder / "history.parquet")
-    LogitTable(result.predicted, result.model.labels, result.test, about).write(folder / "test.parquet")
+def save_fold(result: FoldResult, folder: Path, model: str, fold: int | None, inputs: dict) -> None:
+    """Writes ``weights.safetensors``, ``model.json``, ``history.parquet``, ``test.parquet``, and of a fold ``oof.parquet``.
 
-
-def _about(fitted: FittedModel, model: str, fold: int, loss: float | None) -> dict[str, Any]:
-    """Facts of a fit, for its files."""
-    return {
+    Args:
+        model, fold: which one it is, for the files' metadata; a refit has fold ALWAYS there.
+        inputs: facts of the images or features that it was fitted on, for who predicts with it.
+    """
+    fitted = result.model
+    about = {
         "model": model,
-        "fold": fold,
+        "fold": ALWAYS if fold is None else fold,
         "seed": getattr(fitted.settings, "seed", None),
         "config_hash": config_hash(fitted.settings),
         "best_epoch": fitted.best_epoch,
-        "log_loss": loss,
+        "log_loss": result.log_loss,
     }
-
-
-def save_fold(result: FoldResult, folder: Path, model: str, fold: int, inputs: dict) -> None:
-    """Writes ``weights.safetensors``, ``model.json``, ``history.parquet``, ``test.parquet`` and ``oof.parquet``.
-
-    Args:
-        model, fold: which one it is, for the files' metadata.
-        inputs: facts of the images or features that it was fitted on, for who predicts with it.
-    """
-    labels, about = result.model.labels, _about(result.model, model, fold, result.log_loss)
-    result.model.save(folder, {**about, "inputs": inputs})
-    History(result.model.history, about).write(folder / "history.parquet")
-    LogitTable(result.predicted, labels, result.test, about).write(folder / "test.parquet")
-    LogitTable(result.validation, labels, result.oof, about).write(folder / "oof.parquet")
+    fitted.save(folder, {**about, "inputs": inputs})
+    History(fitted.history, about).write(folder / "history.parquet")
+    LogitTable(result.predicted, fitted.labels, result.test, about).write(folder / "test.parquet")
+    if fold is not None:
+        LogitTable(result.validation, fitted.labels, result.oof, about).write(folder / "oof.parquet")
 
 
 def config_hash(settings: ModelSettings) -> str:

@@ -43,9 +43,11 @@ class Folds:
         validating = sum(fold > ALWAYS for fold in self.of.values())
         return round(len(self.of) - validating / self.count)
 
-    def split(self, ids: Sequence[str], fold: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows that train and rows that validate a fold: two disjoint ascending int arrays."""
+    def split(self, ids: Sequence[str], fold: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Rows that train and rows that validate a fold: two disjoint ascending int arrays. None: all train."""
         folds = self.of_rows(ids)
+        if fold is None:
+            return np.flatnonzero(folds >= ALWAYS), np.empty(0, dtype=np.int64)
         return np.flatnonzero((folds >= ALWAYS) & (folds != fold)), np.flatnonzero(folds == fold)
 
     def write(self, path: str | Path) -> None:
